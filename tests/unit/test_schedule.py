@@ -1,0 +1,59 @@
+"""Schedules as values: what tc is told, and how the kernel's answer is compared."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tsnlab.case import load_case
+from tsnlab.errors import ConfigError
+from tsnlab.files import check
+from tsnlab.schedule import Taprio
+
+DATA = Path(__file__).parent / "data"
+BASE = 1_588_055_400_000_000_000
+
+
+@pytest.fixture
+def guide() -> Taprio:
+    return load_case("case2").taprio
+
+
+def test_tc_is_told_what_the_guide_tells_it(guide):
+    words = " ".join(guide.to_tc(1588076872000000000))
+    assert words == (
+        "handle 100 stab overhead 24 taprio num_tc 4 map 3 3 3 3 3 3 1 3 3 3 3 3 3 3 3 3 queues 1@0 1@1 1@2 1@3 "
+        "base-time 1588076872000000000 "
+        + "sched-entry S 01 200000 sched-entry S 02 100000 sched-entry S 04 100000 sched-entry S 08 100000 " * 2
+        + "clockid CLOCK_TAI"
+    )
+
+
+def test_what_the_kernel_answers_is_recognised_as_the_same_schedule(guide):
+    answer = json.loads((DATA / "tc-qdisc-case2.json").read_text())
+    assert guide.same_as(answer[0]["options"], BASE) == []
+    assert load_case("case2").etf.same_as(answer[4]["options"], offload=False) == []
+
+
+def test_a_difference_to_the_kernels_answer_is_named(guide):
+    options = json.loads((DATA / "tc-qdisc-case2.json").read_text())[0]["options"]
+    assert guide.same_as(options, BASE + 1) == [f"base_time: wanted {BASE + 1}, kernel says {BASE}"]
+    options["schedule"][1]["interval"] = 50_000
+    assert guide.same_as(options, BASE)[0].startswith("schedule: wanted")
+
+
+def test_the_streams_gate_is_open_in_its_window_and_closed_beside_it(guide):
+    assert guide.is_open(6, 1_200_000, 1_300_000)
+    assert not guide.is_open(6, 1_199_999, 1_300_000)
+    assert not guide.is_open(6, 1_200_000, 1_300_001)
+
+
+def test_overlapping_queues_are_refused():
+    content = {"map": [0] * 16, "queues": ["2@0", "1@1"], "schedule": [{"gates": "3", "for": "1 ms"}]}
+    with pytest.raises(ConfigError, match="1@1 overlaps"):
+        check(content, Taprio, "here")
+
+
+def test_a_mask_for_a_class_that_is_not_there_is_refused():
+    content = {"map": [0] * 16, "queues": ["1@0"], "schedule": [{"gates": "2", "for": "1 ms"}]}
+    with pytest.raises(ConfigError, match="more than the 1 traffic classes"):
+        check(content, Taprio, "here")

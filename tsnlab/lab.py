@@ -1,0 +1,183 @@
+"""The lab file: nodes, interfaces, links, and who plays which role, as checked values."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from tsnlab import files
+from tsnlab.paths import PARAMS
+from tsnlab.quantity import DurationNs, RateBps, show_duration, show_rate
+
+
+def _mac(value: str) -> str:
+    if not re.fullmatch(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", value):
+        raise ValueError(f"expected a MAC address such as 02:00:00:00:00:01; got {value!r}")
+    return value
+
+
+def _address(value: str) -> str:
+    try:
+        ipaddress.IPv4Interface(value)
+    except ValueError:
+        raise ValueError(f"expected an IPv4 address with its prefix such as 192.168.1.1/24; got {value!r}") from None
+    return value
+
+
+def _name(value: str) -> str:
+    # The kernel's limit is 15 characters; two are the prefix of the interface that models the wire.
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,12}", value):
+        raise ValueError(f"expected a name of at most 13 letters, digits, '_', '.', '-'; got {value!r}")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+
+
+class Interface(files.Value):
+    """A network interface of a node."""
+
+    mac: Annotated[str, AfterValidator(_mac)]
+    address: Annotated[str, AfterValidator(_address)] | None = None
+    queues: Annotated[int, Field(ge=1, le=16)] = 4
+    etf_offload: bool = False
+    """Whether the interface launches frames itself (LaunchTime), as an I210 does on queues 0 and 1."""
+
+
+class Node(files.Value):
+    """A host of the lab."""
+
+    title: str
+    interfaces: dict[Name, Interface]
+    bridge: Name | None = None
+    """The bridge that joins the interfaces; makes the node a switch."""
+
+
+class Endpoint(files.Value):
+    """An interface of a node, written ``node1:eth1``."""
+
+    node: str
+    interface: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            node, colon, interface = value.partition(":")
+            if not colon:
+                raise ValueError(f"expected NODE:INTERFACE such as node1:eth1; got {value!r}")
+            return {"node": node, "interface": interface}
+        return value
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.interface}"
+
+
+class Link(files.Value):
+    """A cable: both directions have the same rate and propagation delay."""
+
+    ends: tuple[Endpoint, Endpoint]
+    rate: RateBps
+    delay: DurationNs
+
+
+class Roles(files.Value):
+    """Which interface plays which part in the guide's experiment."""
+
+    talker: Endpoint
+    listener: Endpoint
+    load_source: Endpoint
+    load_sink: Endpoint
+    switch: str
+
+
+class LabFile(files.Value):
+    """A lab, as its file describes it."""
+
+    name: str
+    kind: Literal["virtual"]
+    kernel: Literal["built", "debian"] = "built"
+    """``built``: tsnlab's own kernel in virtual time; ``debian``: Debian's user-mode-linux on the wall clock."""
+
+    start_time: datetime.datetime
+    """CLOCK_REALTIME when the virtual lab boots (virtual time only)."""
+
+    nodes: dict[Name, Node]
+    links: list[Link]
+    roles: Roles
+
+    @model_validator(mode="after")
+    def _refers_to_what_is_there(self) -> Self:
+        ends = [end for link in self.links for end in link.ends]
+        roles = [getattr(self.roles, role) for role in ("talker", "listener", "load_source", "load_sink")]
+        for end in [*ends, *roles]:
+            self._check_endpoint(end)
+        if len({str(end) for end in ends}) != len(ends):
+            raise ValueError("links: an interface is the end of two links")
+        if self.roles.switch not in self.nodes:
+            raise ValueError(f"roles.switch: there is no node {self.roles.switch!r} in nodes")
+        if self.nodes[self.roles.switch].bridge is None:
+            raise ValueError(f"nodes.{self.roles.switch}.bridge: missing, but the node is the switch")
+        return self
+
+    def _check_endpoint(self, end: Endpoint) -> None:
+        if end.node not in self.nodes:
+            raise ValueError(f"{end}: there is no node {end.node!r} in nodes ({', '.join(self.nodes)})")
+        if end.interface not in self.nodes[end.node].interfaces:
+            there = ", ".join(self.nodes[end.node].interfaces)
+            raise ValueError(f"{end}: node {end.node!r} has no interface {end.interface!r} (it has {there})")
+
+    @cached_property
+    def start_ns(self) -> int:
+        """``start_time`` in nanoseconds since 1970; a time without a zone is UTC."""
+        moment = self.start_time
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=datetime.UTC)
+        return int(moment.timestamp()) * 1_000_000_000
+
+    def interface(self, end: Endpoint) -> Interface:
+        """The description of an endpoint."""
+        return self.nodes[end.node].interfaces[end.interface]
+
+    def port_of(self, end: Endpoint) -> Endpoint:
+        """The other end of an interface's link: for a host, the switch port it is plugged into.
+
+        Raises:
+            KeyError: nothing is plugged in.
+        """
+        for link in self.links:
+            for one, other in (link.ends, link.ends[::-1]):
+                if one == end:
+                    return other
+        raise KeyError(str(end))
+
+    def link_of(self, end: Endpoint) -> Link:
+        """The link that is plugged into an interface."""
+        return next(link for link in self.links if end in link.ends)
+
+    def __str__(self) -> str:
+        lines = [f"lab {self.name} ({self.kind}, kernel: {self.kernel})"]
+        for name, node in self.nodes.items():
+            lines.append(f"  {name:8} {node.title}: {', '.join(node.interfaces)}")
+        for link in self.links:
+            lines.append(f"  {link.ends[0]} - {link.ends[1]}  {show_rate(link.rate)}, {show_duration(link.delay)}")
+        return "\n".join(lines)
+
+
+LABS = PARAMS / "labs"
+"""Where the lab files are that come with tsnlab."""
+
+
+def load_lab_file(name: str | Path = "virtual") -> LabFile:
+    """Reads a lab file, by path or by the bare name of one that comes with tsnlab.
+
+    Raises:
+        ConfigError: names the file, the key and what was expected.
+    """
+    return files.load(files.find(name, LABS), LabFile)
