@@ -1,0 +1,48 @@
+"""tsnlab: the guide *Enable TSN in Kata Containers* as a lab that runs.
+
+The functions of this package are the guide's steps, each the size of a notebook cell; see the notebooks.
+Nothing heavy is imported before it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_FUNCTIONS = {"open_lab": "tsnlab.session", "load_case": "tsnlab.case", "new_run": "tsnlab.folder"}
+
+__all__ = [
+    "__version__",
+    "analysis",
+    "capture",
+    "kernel",
+    "links",
+    "load_case",
+    "new_run",
+    "open_lab",
+    "plot",
+    "ptp",
+    "qdisc",
+    "switch",
+    "verdict",
+]
+
+if TYPE_CHECKING:
+    from tsnlab import analysis, capture, kernel, links, plot, ptp, qdisc, switch, verdict
+    from tsnlab.case import load_case
+    from tsnlab.folder import new_run
+    from tsnlab.session import open_lab
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(_FUNCTIONS[name]), name)
+    if name in __all__:
+        return importlib.import_module(f"tsnlab.{name}")
+    raise AttributeError(f"module 'tsnlab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

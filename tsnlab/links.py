@@ -1,0 +1,129 @@
+"""The guide's link steps: interfaces up, VLAN interfaces with their egress map, transmit queues.
+
+Source: the guide, Step 1 (`ip link add link $INTERFACE name ${INTERFACE}.3 type vlan id 3`) and Step 3, Case 2
+(`ethtool -L eth1 combined 4`, `vconfig set_egress_map eth1.3 6 6`).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tsnlab.case import Case
+from tsnlab.errors import StepError
+from tsnlab.hosts import Host
+from tsnlab.lab import Endpoint
+from tsnlab.session import Lab
+from tsnlab.steps import Doing, Step, Steps
+
+
+def up(lab: Lab) -> Steps:
+    """Brings up the talker's and the listener's interface.
+
+    Raises:
+        StepError: an interface has no carrier: nothing is plugged in, or the other end is down.
+    """
+    return Steps("Interfaces up", tuple(_up(lab, end) for end in (lab.talker, lab.listener)))
+
+
+def vlan(lab: Lab, case: Case) -> Steps:
+    """Makes the VLAN interfaces of the stream; the talker's maps the stream's SO_PRIORITY to its PCP.
+
+    Raises:
+        StepError: an interface of that name is there and is not what the case asks for.
+    """
+    return Steps(f"VLAN {case.stream.vlan}", tuple(_vlan(lab, end, case) for end in (lab.talker, lab.listener)))
+
+
+def channels(lab: Lab, case: Case) -> Steps:
+    """Gives the talker's interface the transmit queues that the case's schedule needs.
+
+    Raises:
+        CommandError: the interface cannot have so many.
+    """
+    return Steps("Transmit queues", (_channels(lab, lab.talker, case.taprio.queue_count if case.taprio else 1),))
+
+
+def vlan_name(end: Endpoint, case: Case) -> str:
+    """The VLAN interface over an endpoint, named as in the guide: ``eth1.3``."""
+    return f"{end.interface}.{case.stream.vlan}"
+
+
+def show(host: Host, interface: str) -> dict[str, Any] | None:
+    """What ``ip -d -j link show`` says of an interface; None if there is none of that name."""
+    result = host.run(["ip", "-d", "-j", "link", "show", "dev", interface], check=False)
+    return dict(json.loads(result.stdout)[0]) if result.returncode == 0 else None
+
+
+def is_up(host: Host, interface: str) -> bool:
+    """Whether an interface is switched on."""
+    link = show(host, interface)
+    return link is not None and "UP" in link["flags"]
+
+
+def _up(lab: Lab, end: Endpoint) -> Step:
+    doing = Doing(lab.host(end.node))
+    before = show(doing.host, end.interface)
+    if before is None:
+        raise StepError(f"{end.node} has no interface {end.interface}; see `ip link` there, and roles in the lab file")
+    if "UP" not in before["flags"]:
+        lab.journal.will_change(end.node, ["ip", "link", "set", end.interface, "down"])
+        doing.run(["ip", "link", "set", end.interface, "up"])
+    after = show(doing.host, end.interface)
+    if after is None or "LOWER_UP" not in after["flags"]:
+        raise StepError(f"{end}: no carrier; is the cable plugged in and the other end up?")
+    return Step(end.node, f"link {end.interface}", _state(before), _state(after), tuple(doing.commands))
+
+
+def _state(link: dict[str, Any]) -> str:
+    return str(link["operstate"]).lower()
+
+
+def _vlan(lab: Lab, end: Endpoint, case: Case) -> Step:
+    doing = Doing(lab.host(end.node))
+    name = vlan_name(end, case)
+    egress = {case.stream.priority: case.stream.pcp} if end == lab.talker else {}
+    before = show(doing.host, name)
+    if before is None:
+        lab.journal.will_change(end.node, ["ip", "link", "del", name])
+        qos = [f"{priority}:{pcp}" for priority, pcp in egress.items()]
+        doing.run(
+            ["ip", "link", "add", "link", end.interface, "name", name, "type", "vlan", "id", str(case.stream.vlan)]
+            + (["egress-qos-map", *qos] if qos else [])
+        )
+    if not is_up(doing.host, name):
+        doing.run(["ip", "link", "set", name, "up"])
+    wanted = _describe_vlan(case.stream.vlan, egress)
+    after = _vlan_of(show(doing.host, name))
+    if after != wanted:
+        raise StepError(f"{end.node}: {name} should be {wanted}, but is {after}; `ip link del {name}` and run again")
+    return Step(end.node, f"interface {name}", _vlan_of(before), after, tuple(doing.commands))
+
+
+def _describe_vlan(number: int, egress: dict[int, int]) -> str:
+    mapped = "".join(f", priority {priority} as PCP {pcp}" for priority, pcp in sorted(egress.items()))
+    return f"VLAN {number}{mapped}"
+
+
+def _vlan_of(link: dict[str, Any] | None) -> str:
+    if link is None:
+        return "not there"
+    data = link.get("linkinfo", {}).get("info_data", {})
+    egress = {entry["from"]: entry["to"] for entry in data.get("egress_qos", [])}
+    return _describe_vlan(data.get("id", 0), egress)
+
+
+def _channels(lab: Lab, end: Endpoint, wanted: int) -> Step:
+    doing = Doing(lab.host(end.node))
+    before = transmit_queues(doing.host, end.interface)
+    if before < wanted:
+        lab.journal.will_change(end.node, ["ethtool", "-L", end.interface, "combined", str(before)])
+        doing.run(["ethtool", "-L", end.interface, "combined", str(wanted)])
+    after = transmit_queues(doing.host, end.interface)
+    what = f"transmit queues of {end.interface}, at least {wanted}"
+    return Step(end.node, what, str(before), str(after), tuple(doing.commands))
+
+
+def transmit_queues(host: Host, interface: str) -> int:
+    """How many transmit queues an interface uses now."""
+    return sum(name.startswith("tx-") for name in host.run(["ls", f"/sys/class/net/{interface}/queues"]).stdout.split())

@@ -1,0 +1,8 @@
+"""Time synchronisation: ptp4l on the switch and on both ends of the stream, watched while it runs.
+
+Source: the guide, Step 1; ptp4l(8), linuxptp's clock.c and port.c for what they log.
+"""
+
+from tsnlab.ptp.sync import Sync, launch
+
+__all__ = ["Sync", "launch"]

@@ -1,0 +1,89 @@
+"""What a step did, as a value that shows itself."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+from tsnlab.hosts import Host
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing of one node brought into a wanted state.
+
+    Attributes:
+        node: where.
+        what: what was brought into a state, in the guide's words.
+        before, after: the state as it was read; the same text if nothing had to be done.
+        commands: what was run to change it; empty if nothing had to be done.
+    """
+
+    node: str
+    what: str
+    before: str
+    after: str
+    commands: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything had to be done."""
+        return bool(self.commands)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Several steps taken together, in order."""
+
+    title: str
+    steps: tuple[Step, ...] = field(default=())
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything had to be done."""
+        return any(step.changed for step in self.steps)
+
+    def __str__(self) -> str:
+        lines = [self.title]
+        for step in self.steps:
+            lines.append(f"  {step.node}: {step.what}: {_change(step)}")
+            lines += [f"    $ {command}" for command in step.commands]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td><b>{escape(s.node)}</b></td><td style='text-align:left'>{escape(s.what)}</td>"
+            f"<td style='text-align:left'>{escape(_change(s))}</td></tr>" + _commands(s)
+            for s in self.steps
+        )
+        return f"<p><b>{escape(self.title)}</b></p><table>{rows}</table>"
+
+
+def _change(step: Step) -> str:
+    return f"{step.before} → {step.after}" if step.changed else f"{step.after} (nothing to do)"
+
+
+def _commands(step: Step) -> str:
+    if not step.commands:
+        return ""
+    text = escape("\n".join(step.commands))
+    return f"<tr><td></td><td colspan=2 style='text-align:left'><pre>{text}</pre></td></tr>"
+
+
+class Doing:
+    """Runs the commands of one step and remembers them."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.commands: list[str] = []
+
+    def run(self, argv: Sequence[str]) -> None:
+        """Runs one command of the step.
+
+        Raises:
+            CommandError: it failed.
+        """
+        self.host.run(argv)
+        self.commands.append(shlex.join(argv))

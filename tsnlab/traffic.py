@@ -1,0 +1,69 @@
+"""The command lines of the programs that run on the nodes: talker, listener and load."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tsnlab import links, node
+from tsnlab.case import Case, Load
+from tsnlab.lab import Endpoint
+from tsnlab.session import Lab
+
+_PROGRAMS = Path(node.__file__).parent
+
+
+def talker(lab: Lab, case: Case) -> list[str]:
+    """The talker of the case's stream; its cycles are aligned to the instant that all schedules start from."""
+    stream, interface = case.stream, lab.spec.interface
+    words = [
+        *_program("talker.py"),
+        links.vlan_name(lab.talker, case),
+        f"--source={interface(lab.talker).mac}",
+        f"--destination={interface(lab.listener).mac}",
+        f"--base={lab.reference_ns}",
+        f"--cycle={stream.cycle}",
+        f"--count={stream.packets}",
+        f"--priority={stream.priority}",
+    ]
+    if stream.launch_ns is not None:
+        words += ["--txtime", f"--offset={stream.launch_ns}"]
+    if lab.virtual_time:
+        latency = stream.wakeup_latency
+        shape = [latency.minimum, latency.median, latency.sigma, latency.maximum]
+        words += ["--latency", *map(str, shape), f"--seed={stream.seed}"]
+    return words
+
+
+def listener(lab: Lab, case: Case, quiet_s: float) -> list[str]:
+    """The listener; it ends with the stream, or when nothing came for so many seconds."""
+    return [*_program("listener.py"), links.vlan_name(lab.listener, case), f"--quiet={quiet_s}"]
+
+
+def load_sender(lab: Lab, load: Load) -> list[str]:
+    """The source of best-effort load; runs until it is stopped."""
+    source = lab.spec.roles.load_source
+    return [
+        *_program("load.py"),
+        source.interface,
+        "send",
+        f"--source={lab.spec.interface(source).mac}",
+        f"--destination={lab.spec.interface(load_target(lab, load)).mac}",
+        f"--rate={load.rate}",
+        f"--length={load.frame}",
+    ]
+
+
+def load_counter(lab: Lab, load: Load) -> list[str]:
+    """What counts the load where it arrives; runs until it is stopped."""
+    return [*_program("load.py"), load_target(lab, load).interface, "count"]
+
+
+def load_target(lab: Lab, load: Load) -> Endpoint:
+    """Where the load goes."""
+    return lab.listener if load.to == "listener" else lab.spec.roles.load_sink
+
+
+def _program(name: str) -> list[str]:
+    # no site packages and no environment: the programs need the standard library only, and start fast
+    return [sys.executable, "-E", "-S", str(_PROGRAMS / name)]
