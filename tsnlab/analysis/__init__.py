@@ -1,0 +1,1 @@
+"""From packets to numbers: summaries, and the three indicators of the guide."""

@@ -1,0 +1,1 @@
+"""Reading and writing captures: one module for each file format."""
