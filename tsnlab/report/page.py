@@ -1,0 +1,120 @@
+"""The report of one run: its executed notebook as an HTML page that can be read and printed anywhere."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tsnlab.errors import ConfigError
+from tsnlab.folder import NOTEBOOK, REPORT, TRANSCRIPT, RunFolder
+from tsnlab.report.glance import glance
+
+if TYPE_CHECKING:
+    from nbconvert import HTMLExporter
+
+TEMPLATES = Path(__file__).parent.parent / "templates"
+_EMPTY = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+
+
+@dataclass(frozen=True)
+class Command:
+    """One line of the transcript."""
+
+    lab_time_s: float
+    text: str
+    returncode: int | None
+    seconds: float
+    stderr: str
+
+
+def make(folder: str | Path) -> Path:
+    """Writes report.html of a run folder, whatever the run has left there.
+
+    Returns:
+        The report.
+
+    Raises:
+        ConfigError: it is not a run folder, or its notebook cannot be read.
+    """
+    run = RunFolder(Path(folder))
+    content = run.read()
+    about = {
+        "glance": glance(content),
+        "commands": commands(run.path / TRANSCRIPT),
+        "details": _details(content),
+    }
+    source = run.path / NOTEBOOK
+    # a run may have been stopped before its first cell, or its notebook is kept elsewhere
+    text = source.read_text(encoding="utf-8") if source.exists() else _EMPTY
+    try:
+        page, _ = _exporter().from_file(StringIO(text), resources={"tsnlab": about})
+    except ValueError as error:
+        raise ConfigError(f"{source}: not a notebook: {error}") from error
+    (run.path / REPORT).write_text(page, encoding="utf-8")
+    return run.path / REPORT
+
+
+def commands(transcript: Path) -> dict[str, list[Command]]:
+    """The commands of a transcript, node by node in order; none without a transcript."""
+    found: dict[str, list[Command]] = {}
+    lines = transcript.read_text(encoding="utf-8").splitlines() if transcript.exists() else []
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue  # the last line of a run that was killed
+        found.setdefault(record["node"], []).append(_command(record))
+    return found
+
+
+def _command(record: Mapping[str, Any]) -> Command:
+    return Command(
+        lab_time_s=record["lab_time_ns"] / 1e9,
+        text=shlex.join(record["argv"]),
+        returncode=record["returncode"],
+        seconds=record["seconds"],
+        stderr=record.get("stderr", "").strip(),
+    )
+
+
+def _details(run: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """What is folded away: parameters and versions as rows, lab and case as they were checked."""
+    versions = run.get("versions", {})
+    tables = {"Parameters": run.get("parameters", {})}
+    tables |= {f"Versions: {where}": found for where, found in versions.items()}
+    rows = {title: [(name, str(value)) for name, value in table.items()] for title, table in tables.items()}
+    files = {"Lab file": run.get("lab_file"), "Case file": run.get("case_file")}
+    return rows | {title: [("", _yaml(content))] for title, content in files.items() if content}
+
+
+def _yaml(content: Mapping[str, Any]) -> str:
+    import yaml
+
+    return str(yaml.safe_dump(dict(content), sort_keys=False, default_flow_style=None, width=100))
+
+
+def _exporter() -> HTMLExporter:
+    from nbconvert import HTMLExporter
+
+    # links from headings to themselves are of no use without a script that copies them
+    settings = {"template_name": "report", "exclude_anchor_links": True}
+    exporter = HTMLExporter(extra_template_basedirs=[str(TEMPLATES)], **settings)  # type: ignore[no-untyped-call]
+    exporter.environment.filters |= {"first_line": first_line, "measured": _measured}
+    return exporter
+
+
+def _measured(value: float | str | None) -> str:
+    return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str("-" if value is None else value)
+
+
+def first_line(source: str) -> str:
+    """What a folded cell shows: its first line that asks tsnlab for something or defines something, else its first."""
+    lines = source.splitlines()
+    telling = [line for line in lines if "tsnlab." in line and not line.startswith(("import ", "from "))]
+    telling += [line for line in lines if line.startswith("def ")]
+    return [*telling, *lines, ""][0].strip()

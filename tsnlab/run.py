@@ -1,0 +1,139 @@
+"""Runs: a notebook executed by papermill into a run folder, with a report, whatever comes of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tsnlab import errors, kernel, notebook, report
+from tsnlab.folder import NOTEBOOK, PACKETS, RESULTS, RunFolder, measured, new_run, now, results_folder
+from tsnlab.lab import load_lab_file
+from tsnlab.ticker import Ticker
+
+
+def run(
+    case: str,
+    *,
+    lab_file: str | Path | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    results: str | Path = RESULTS,
+    show: bool = True,
+) -> Path:
+    """Executes the notebook of a case into a new run folder, and writes its report.
+
+    What came of it is the `status` of its run.json, see `tsnlab.folder`; a notebook that fails does not raise.
+
+    Args:
+        case: name of a notebook that comes with tsnlab, or path of another.
+        lab_file: the lab, like the notebook's parameter of that name; None keeps the notebook's own.
+        parameters: of the notebook; values may be texts, as on a command line.
+        results: where the run folder is made.
+        show: whether progress is shown.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        ConfigError: there is no such notebook, parameter or lab file, or a value is not valid.
+        KernelBuildError: the lab's kernel could not be built.
+    """
+    path = notebook.find(case)
+    values = asked(path, lab_file, parameters or {})
+    prepare(path, values, show=show)
+    folder = new_run(path.stem, values, results)
+    began = time.monotonic()
+    ticker = Ticker(path.stem, expected_seconds(path, results), show=show)
+    try:
+        outcome = _execute(path, folder, values, ticker)
+    finally:
+        ticker.close()
+    _conclude(folder, outcome, time.monotonic() - began)
+    report.make(folder.path)
+    return folder.path
+
+
+def asked(path: Path, lab_file: str | Path | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The notebook's parameters as they are asked for, checked.
+
+    Raises:
+        ConfigError: there is no such parameter, or its value is not valid.
+    """
+    named = {} if lab_file is None else {"lab_file": str(lab_file)}
+    return notebook.checked(path, {**named, **parameters})
+
+
+def prepare(path: Path, values: Mapping[str, Any], *, show: bool = True) -> None:
+    """Checks the lab file, and builds the lab's kernel where its progress can be seen.
+
+    Raises:
+        ConfigError, KernelBuildError: see :func:`run`.
+    """
+    known = notebook.parameters(path)
+    if "lab_file" in known:
+        lab = load_lab_file(values.get("lab_file", known["lab_file"].default))
+        kernel.build("virtual" if lab.kernel == "built" else "debian", progress=show)
+
+
+def expected_seconds(path: Path, results: str | Path) -> dict[str, float]:
+    """How long each cell of a notebook may take, by cell id: as in its last run here, or in that of another case."""
+    wanted = {cell["id"] for cell in _cells(path)}
+    folder = results_folder(results)
+    for pattern in (f"{path.stem}-*", "*"):
+        for run in sorted(folder.glob(f"{pattern}/{NOTEBOOK}"), reverse=True):
+            taken = {cell["id"]: cell["metadata"].get("papermill", {}).get("duration") for cell in _cells(run)}
+            if taken and all(taken.values()):
+                return {name: seconds for name, seconds in taken.items() if name in wanted}
+    return {}
+
+
+def _cells(path: Path) -> list[dict[str, Any]]:
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8"))["cells"])
+    except (OSError, ValueError, KeyError):
+        return []  # a run that was killed while it wrote
+
+
+def _execute(path: Path, folder: RunFolder, values: Mapping[str, Any], ticker: Ticker) -> dict[str, str]:
+    """Executes the notebook; gives the status and the error it ended with, nothing if it ran through."""
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    from tsnlab.engine import NAME, Stop
+
+    output = notebook.literal(folder.path / NOTEBOOK)
+    own = {**values, notebook.OWN_PARAMETER: str(folder.path)}
+    settings = {"engine_name": NAME, "progress_bar": False, "ticker": ticker}
+    with Stop().listening() as stop:
+        try:
+            papermill.execute_notebook(notebook.literal(path), output, own, stop=stop, **settings)
+        except PapermillExecutionError as error:
+            status = {"VerdictError": "failed"}.get(error.ename, "error")
+            status = "interrupted" if stop.requested else status
+            return {"status": status, "error": f"{ticker.where}: {_explained(error.ename, error.evalue)}"}
+        except KeyboardInterrupt:
+            return {"status": "interrupted", "error": ticker.where or "before the first cell"}
+        except RuntimeError as error:
+            # nbclient's, when the kernel of the notebook died
+            return {"status": "error", "error": f"{ticker.where}: {error}"}
+    return {}
+
+
+def _explained(kind: str, text: str) -> str:
+    """An error of a cell; tsnlab's own speak for themselves."""
+    return text if text and hasattr(errors, kind) else f"{kind}: {text}".removesuffix(": ")
+
+
+def _conclude(folder: RunFolder, outcome: Mapping[str, str], seconds: float) -> None:
+    """Writes down how the run ended, and what an interrupted measurement has left."""
+    content = folder.read()
+    fields: dict[str, Any] = {"finished": now(), "seconds": round(seconds, 1), **outcome}
+    if not outcome and content["status"] == "running":
+        fields["status"] = "done"
+    if "indicators" not in content and (folder.path / PACKETS).exists():
+        from tsnlab.formats import parquet
+
+        fields = {**measured(parquet.read(folder.path / PACKETS)), **fields}
+    folder.update(**fields)
