@@ -37,6 +37,12 @@ def _name(value: str) -> str:
     return value
 
 
+def _whole_microseconds(value: int) -> int:
+    if value % 1000:
+        raise ValueError(f"expected whole microseconds, the finest that tc-netem(8) knows; got {value} ns")
+    return value
+
+
 Name = Annotated[str, AfterValidator(_name)]
 
 
@@ -83,8 +89,8 @@ class Link(files.Value):
     """A cable: both directions have the same rate and propagation delay."""
 
     ends: tuple[Endpoint, Endpoint]
-    rate: RateBps
-    delay: DurationNs
+    rate: Annotated[RateBps, Field(gt=0)]
+    delay: Annotated[DurationNs, Field(ge=0), AfterValidator(_whole_microseconds)]
 
 
 class Roles(files.Value):

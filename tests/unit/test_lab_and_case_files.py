@@ -83,6 +83,11 @@ def test_a_wrong_unit_is_named_with_those_that_are_expected(tmp_path):
     assert "ns, us, ms, s" in message
 
 
+def test_a_delay_finer_than_the_cable_can_be_is_refused(tmp_path):
+    message = lab_error(tmp_path, lambda c: c["links"][0].update(delay="500 ns"))
+    assert "expected whole microseconds" in message
+
+
 def test_a_role_for_a_node_that_is_not_there_is_refused(tmp_path):
     assert "there is no node 'node9'" in lab_error(tmp_path, lambda c: c["roles"].update(talker="node9:eth1"))
 

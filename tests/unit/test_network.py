@@ -22,7 +22,7 @@ def test_every_link_is_two_interfaces_each_in_the_namespace_of_its_node(batches)
 def test_every_cable_has_the_links_rate_and_delay_in_both_directions(batches):
     lines = [line for line in batches[1].lines if "netem" in line]
     assert len(lines) == 8
-    assert all("delay 0.5us rate 1000000000bit 24 " in line for line in lines)
+    assert all("delay 1us rate 1000000000bit 24 " in line for line in lines)
 
 
 def test_what_comes_in_at_one_end_of_a_cable_goes_out_at_the_other(batches):

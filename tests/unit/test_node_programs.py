@@ -36,10 +36,16 @@ def listener(_beside_the_programs):
 def frame(talker):
     from argparse import Namespace
 
+    import wire
+
     options = Namespace(
-        length=122, destination="02:00:00:00:00:02", source="02:00:00:00:00:01", stream=7, cycle=2_000_000,
+        length=wire.FRAME_LENGTH,
+        destination="02:00:00:00:00:02",
+        source="02:00:00:00:00:01",
+        stream=7,
+        cycle=2_000_000,
         offset=1_250_000,
-    )  # fmt: skip
+    )
     return talker.Frame(options)
 
 
@@ -53,7 +59,7 @@ def test_a_frame_has_netlatencys_layout(frame):
     stamps = struct.unpack_from("=qqqqqq", data, 28)
     assert stamps[:4] == (1_588_055_400, 2_000_000, 1_588_055_400, 2_003_119)
     assert stamps[4] * 10**9 + stamps[5] == program
-    assert len(data) == 14 + 108
+    assert len(data) == 108
 
 
 def test_what_the_talker_writes_the_listener_reads(frame, listener):

@@ -91,7 +91,7 @@ def _plug(spec: LabFile, pids: Mapping[str, int], index: int, link: Link, side: 
 
 def _carry(index: int, link: Link, side: int) -> Iterable[str]:
     here, there = _socket(index, side), _socket(index, 1 - side)
-    delay = f"delay {link.delay / 1000:g}us " if link.delay else ""
+    delay = f"delay {link.delay // 1000}us " if link.delay else ""
     yield f"qdisc add dev {here} root netem {delay}rate {link.rate}bit {WIRE_OVERHEAD} limit {WIRE_BUFFER}"
     yield f"qdisc add dev {here} clsact"
     # A mirrored frame is a copy that has forgotten its sender's socket. A redirected one would report to that
