@@ -57,7 +57,7 @@ lint: setup ## style, types, and notebooks without outputs
 	@$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	notebooks=$$(git ls-files 'notebooks/*.ipynb'); [ -z "$$notebooks" ] || $(BIN)/nbstripout --verify $$notebooks
+	notebooks=$$(git ls-files 'notebooks/*.ipynb'); [ -z "$$notebooks" ] || $(BIN)/nbstripout --keep-id --verify $$notebooks
 
 bench: setup ## measure how fast the lab is
 	@$(BIN)/python -m tests.bench

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +115,13 @@ class Measurement:
         assert report.process is not None
         report.process.wait(seconds).check()
 
+    def stop(self) -> None:
+        """Ends what still runs, as far as the lab can; a lab that is gone has nothing running."""
+        for report in (self.talker, self.listener, self.load, self.counter):
+            if report.process is not None and report.process.returncode is None:
+                with suppress(TsnlabError):
+                    report.process.stop()
+
     def frame(self, sync: Sync | None, *, complete: bool) -> pd.DataFrame:
         """The packets reported so far."""
         about = table.CaptureInfo(
@@ -199,6 +206,7 @@ def _kept(measurement: Measurement, sync: Sync | None) -> Iterator[None]:
     try:
         yield
     except (TsnlabError, KeyboardInterrupt) as error:
+        measurement.stop()
         frame = measurement.frame(sync, complete=False)
         where = _keep(measurement.lab, frame)
         received = table.info(frame).received

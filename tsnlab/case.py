@@ -177,10 +177,15 @@ class Case(files.Value):
                     raise ConfigError(f"{self.name}: parameter {name!r} does not apply: the case has no {part}")
             section[key] = value if scale is None else f"{value} {scale}"
             if name == "load_mbps":
-                # what arrives can be no more than what is asked for; the case's limit is for its own rate
-                limit = content["limits"]["load_min_mbps"]
-                content["limits"]["load_min_mbps"] = limit and min(limit, 0.995 * value)
+                content["limits"]["load_min_mbps"] = self._load_limit(value)
         return files.check(content, Case, f"parameters of {self.name}", exact=True)
+
+    def _load_limit(self, load_mbps: float) -> float | None:
+        """The limit on the load for another rate: what arrives can be no more than what is asked for."""
+        limit = self.limits.load_min_mbps
+        if limit is None or self.load is None or load_mbps * 1e6 >= self.load.rate:
+            return limit
+        return 0.995 * load_mbps or None
 
 
 _PARAMETERS: dict[str, tuple[Any, ...]] = {

@@ -156,6 +156,9 @@ class Lab:
     def __str__(self) -> str:
         return f"{self.spec}\n  Linux {self.kernel.version}, {', '.join(self.badges)}"
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def _repr_html_(self) -> str:
         nodes = "".join(
             f"<tr><td><b>{escape(name)}</b></td><td>{escape(node.title)}</td>"

@@ -33,7 +33,7 @@ class Step:
         return bool(self.commands)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Steps:
     """Several steps taken together, in order."""
 
@@ -51,6 +51,9 @@ class Steps:
             lines.append(f"  {step.node}: {step.what}: {_change(step)}")
             lines += [f"    $ {command}" for command in step.commands]
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -1,6 +1,5 @@
 """The machine: frozen between commands, on deadlines, never left behind."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -19,34 +18,6 @@ from tsnlab.virtual.modules import load_order
 pytestmark = pytest.mark.lab
 
 
-def living(group: int) -> list[int]:
-    """Every living process of a process group."""
-    result = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[2]) == group and fields[0] != "Z":
-            result.append(int(stat.parent.name))
-    return result
-
-
-def processor_seconds(group: int) -> float:
-    total = 0
-    for pid in living(group):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / os.sysconf("SC_CLK_TCK")
-
-
-def wait_until(predicate, seconds=5.0):
-    deadline = Deadline(seconds)
-    while not predicate():
-        deadline.check("end of the processes")
-        time.sleep(0.05)
-
-
 def test_a_command_runs_in_the_guests_kernel(shell, linux):
     assert shell("uname -r").strip() == linux.version
 
@@ -55,7 +26,7 @@ def test_the_guests_clock_starts_where_the_lab_says(shell):
     assert shell("date -u +%Y-%m-%dT%H:%M").strip() == "2020-04-28T06:30"
 
 
-def test_time_stands_still_between_commands_and_no_core_burns(machine, shell):
+def test_time_stands_still_between_commands_and_no_core_burns(machine, shell, processor_seconds):
     before = float(shell("cat /proc/uptime").split()[0])
     group = machine._process.pid
     burnt = processor_seconds(group)
@@ -106,7 +77,7 @@ def test_a_deadline_leaves_the_machine_usable(machine, shell):
     assert command.returncode == -signal.SIGKILL
 
 
-def test_a_guest_in_which_no_time_passes_any_more_is_reported_and_removed(machine):
+def test_a_guest_in_which_no_time_passes_any_more_is_reported_and_removed(machine, living):
     group = machine._process.pid
     command = machine.submit({"do": "run", "argv": ["sh", "-c", "while :; do :; done"], "env": {"PATH": "/bin"}})
     with pytest.raises(MachineError, match="hangs: no end of the loop"):
@@ -121,7 +92,7 @@ def test_a_panic_is_reported_with_the_end_of_the_console(machine):
     assert not machine.folder.exists()
 
 
-def test_a_killed_kernel_is_noticed_within_five_seconds(machine):
+def test_a_killed_kernel_is_noticed_within_five_seconds(machine, living, wait_until):
     group = machine._process.pid
     machine.submit({"do": "run", "argv": ["sleep", "1000000000"], "env": {"PATH": "/bin"}})
     killer = subprocess.Popen(["/bin/sh", "-c", f"sleep 0.5; kill -KILL {group}"])
@@ -133,7 +104,7 @@ def test_a_killed_kernel_is_noticed_within_five_seconds(machine):
     wait_until(lambda: living(group) == [])
 
 
-def test_nothing_is_left_after_close(linux, tmp_path):
+def test_nothing_is_left_after_close(linux, tmp_path, living):
     machine = Machine(linux, start_ns=0, folder=tmp_path / "machines")
     group = machine._process.pid
     machine.close()
@@ -145,7 +116,7 @@ def test_nothing_is_left_after_close(linux, tmp_path):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_nothing_is_left_when_the_controlling_process_dies(linux, tmp_path, how):
+def test_nothing_is_left_when_the_controlling_process_dies(linux, tmp_path, how, living, wait_until):
     script = f"""
         import time
         from types import SimpleNamespace
@@ -184,7 +155,9 @@ def test_two_machines_do_not_touch_each_other(linux, tmp_path):
 
 
 @pytest.mark.debian
-def test_debians_kernel_runs_commands_by_the_wall_clock_and_is_frozen_between_them(debian_linux, tmp_path):
+def test_debians_kernel_runs_by_the_wall_clock_and_is_frozen_between_commands(
+    debian_linux, tmp_path, living, processor_seconds
+):
     with Machine(debian_linux, start_ns=0, folder=tmp_path / "machines") as machine:
         for path in load_order(debian_linux.modules):
             module = machine.submit({"do": "module", "path": str(path)})
