@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tsnlab import packets as table
 from tsnlab import traffic
-from tsnlab.case import Case
+from tsnlab.case import Case, Load
 from tsnlab.errors import MeasurementError, StepError, TsnlabError
-from tsnlab.formats import parquet
+from tsnlab.formats import iperf3, parquet
 from tsnlab.hosts import Process
 from tsnlab.progress import progress
 from tsnlab.ptp import Sync
@@ -21,6 +22,9 @@ from tsnlab.virtual.network import WIRE_OVERHEAD
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_IPERF3_START_S = 0.5
 
 
 class Report:
@@ -80,20 +84,38 @@ class Measurement:
         self._wait(self.talker, 60 + 20 * seconds)
         self._wait(self.listener, 60)
         self.end_ns = self.lab.now_ns()
-        for report in (self.load, self.counter):
-            if report.process is not None:
-                report.process.stop(60).check()
+        self._stop_load()
 
     def _start_receivers(self) -> None:
         quiet_s = 0.5 + 5 * self.case.stream.cycle / 1e9
         self._start(self.listener, self.lab.listener.node, traffic.listener(self.lab, self.case, quiet_s))
         self._until(self.listener, "timestamps")
-        load = self.case.load
-        if load is not None and load.rate > 0:
-            node = traffic.load_target(self.lab, load).node
-            self._start(self.counter, node, traffic.load_counter(self.lab, load))
-            self._start(self.load, self.lab.spec.roles.load_source.node, traffic.load_sender(self.lab, load))
+        if self.case.load is not None and self.case.load.rate > 0:
+            self._start_load(self.case.load)
+
+    def _start_load(self, load: Load) -> None:
+        lab, source = self.lab, self.lab.spec.roles.load_source.node
+        target = traffic.load_target(lab, load).node
+        if load.tool == "frames":
+            self._start(self.counter, target, traffic.load_counter(lab, load))
+            self._start(self.load, source, traffic.load_sender(lab, load))
             self._until(self.load, "frames")
+            return
+        # iperf3 speaks only when it ends: its output is kept whole
+        self.counter.process = lab.host(target).start(traffic.iperf3_server())
+        lab.wait(lambda: False, "iperf3 server", lab_seconds=_IPERF3_START_S)
+        self.load.process = lab.host(source).start(traffic.iperf3_client(lab, load))
+        lab.wait(lambda: False, "iperf3 client", lab_seconds=_IPERF3_START_S)
+
+    def _stop_load(self) -> None:
+        for report in (self.load, self.counter):
+            if report.process is None:
+                continue
+            result = report.process.stop(60)
+            if report.about:
+                result.check()
+            else:
+                report.about = asdict(iperf3.read(result.stdout))
 
     def _start(self, report: Report, node: str, argv: list[str]) -> None:
         report.process = self.lab.host(node).start(argv, report.take)

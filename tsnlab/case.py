@@ -108,6 +108,9 @@ class Load(files.Value):
     frame: Annotated[int, Field(ge=64, le=1514)]
     """Length of a frame in bytes, without FCS."""
 
+    tool: Literal["frames", "iperf3"] = "frames"
+    """What makes it: tsnlab's own frames, or iperf3 as in the guide (UDP, payload of 1448 bytes)."""
+
     to: Literal["listener", "load_sink"]
     """Where it goes: to the listener's node, sharing its switch port with the stream, or to the load sink."""
 
@@ -158,7 +161,7 @@ class Case(files.Value):
 
         Args:
             parameters: any of `packets`, `cycle_us`, `seed`, `offset_us`, `etf_delta_us`, `switch_qbv`,
-                `load_mbps`, `load_to`; None keeps what the case file says.
+                `load_mbps`, `load_to`, `load_tool`; None keeps what the case file says.
 
         Raises:
             ConfigError: the parameter is unknown, does not belong to this case, or its value is not valid.
@@ -197,6 +200,7 @@ _PARAMETERS: dict[str, tuple[Any, ...]] = {
     "switch_qbv": ("switch", "qbv", None),
     "load_mbps": ("load", "rate", "Mbit/s"),
     "load_to": ("load", "to", None),
+    "load_tool": ("load", "tool", None),
 }
 
 

@@ -7,8 +7,13 @@ from pathlib import Path
 
 from tsnlab import links, node
 from tsnlab.case import Case, Load
+from tsnlab.errors import ConfigError
+from tsnlab.formats.iperf3 import HEADERS
 from tsnlab.lab import Endpoint
 from tsnlab.session import Lab
+
+IPERF3_PAYLOAD = 1448
+"""Bytes of a datagram, as in the guide."""
 
 _PROGRAMS = Path(node.__file__).parent
 
@@ -57,6 +62,21 @@ def load_sender(lab: Lab, load: Load) -> list[str]:
 def load_counter(lab: Lab, load: Load) -> list[str]:
     """What counts the load where it arrives; runs until it is stopped."""
     return [*_program("load.py"), load_target(lab, load).interface, "count"]
+
+
+def iperf3_client(lab: Lab, load: Load) -> list[str]:
+    """The guide's iperf3 client, at the load's rate; runs until it is stopped."""
+    address = lab.spec.interface(load_target(lab, load)).address
+    if address is None:
+        raise ConfigError(f"{load_target(lab, load)} has no address in the lab file, which iperf3 needs")
+    payload_rate = load.rate * IPERF3_PAYLOAD // (IPERF3_PAYLOAD + HEADERS)
+    words = ["iperf3", "-J", "-u", "-c", address.partition("/")[0], "-b", str(payload_rate)]
+    return [*words, "-l", str(IPERF3_PAYLOAD), "-t", "86400"]
+
+
+def iperf3_server() -> list[str]:
+    """The guide's iperf3 server, for one test."""
+    return ["iperf3", "-J", "-s", "-1"]
 
 
 def load_target(lab: Lab, load: Load) -> Endpoint:
