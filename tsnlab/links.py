@@ -13,6 +13,7 @@ from tsnlab.case import Case
 from tsnlab.errors import StepError
 from tsnlab.hosts import Host
 from tsnlab.lab import Endpoint
+from tsnlab.schedule import Vlan
 from tsnlab.session import Lab
 from tsnlab.steps import Doing, Step, Steps
 
@@ -83,34 +84,22 @@ def _vlan(lab: Lab, end: Endpoint, case: Case) -> Step:
     doing = Doing(lab.host(end.node))
     name = vlan_name(end, case)
     egress = {case.stream.priority: case.stream.pcp} if end == lab.talker else {}
+    wanted = Vlan(number=case.stream.vlan, egress=egress)
     before = show(doing.host, name)
     if before is None:
         lab.journal.will_change(end.node, ["ip", "link", "del", name])
-        qos = [f"{priority}:{pcp}" for priority, pcp in egress.items()]
-        doing.run(
-            ["ip", "link", "add", "link", end.interface, "name", name, "type", "vlan", "id", str(case.stream.vlan)]
-            + (["egress-qos-map", *qos] if qos else [])
-        )
+        doing.run(["ip", "link", "add", *wanted.to_ip(end.interface, name)])
     if not is_up(doing.host, name):
         doing.run(["ip", "link", "set", name, "up"])
-    wanted = _describe_vlan(case.stream.vlan, egress)
-    after = _vlan_of(show(doing.host, name))
-    if after != wanted:
-        raise StepError(f"{end.node}: {name} should be {wanted}, but is {after}; `ip link del {name}` and run again")
-    return Step(end.node, f"interface {name}", _vlan_of(before), after, tuple(doing.commands))
-
-
-def _describe_vlan(number: int, egress: dict[int, int]) -> str:
-    mapped = "".join(f", priority {priority} as PCP {pcp}" for priority, pcp in sorted(egress.items()))
-    return f"VLAN {number}{mapped}"
+    after = show(doing.host, name)
+    if after is None or Vlan.from_ip_json(after) != wanted:
+        is_now = _vlan_of(after)
+        raise StepError(f"{end.node}: {name} should be {wanted}, but is {is_now}; `ip link del {name}` and run again")
+    return Step(end.node, f"interface {name}", _vlan_of(before), str(wanted), tuple(doing.commands))
 
 
 def _vlan_of(link: dict[str, Any] | None) -> str:
-    if link is None:
-        return "not there"
-    data = link.get("linkinfo", {}).get("info_data", {})
-    egress = {entry["from"]: entry["to"] for entry in data.get("egress_qos", [])}
-    return _describe_vlan(data.get("id", 0), egress)
+    return "not there" if link is None else str(Vlan.from_ip_json(link))
 
 
 def _channels(lab: Lab, end: Endpoint, wanted: int) -> Step:

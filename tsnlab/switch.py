@@ -8,6 +8,7 @@ from __future__ import annotations
 from tsnlab import qdisc
 from tsnlab.case import Case
 from tsnlab.lab import Endpoint
+from tsnlab.qdisc import Request
 from tsnlab.session import Lab
 from tsnlab.steps import Doing, Step, Steps
 from tsnlab.virtual.network import learned
@@ -81,7 +82,7 @@ def _filters(doing: Doing, interface: str) -> str:
     return ", ".join(f"{pcp}: class 1, else class 0" for pcp in pcps) or "none"
 
 
-def _paced(lab: Lab, port: Endpoint) -> list[str]:
+def _paced(lab: Lab, port: Endpoint, parent: str) -> Request:
     """A qdisc for the port's best-effort queue that gives its frames one after the other, at the link's rate.
 
     A switch's gate passes one frame when the line is free for it. taprio in software passes as many at once as
@@ -89,19 +90,20 @@ def _paced(lab: Lab, port: Endpoint) -> list[str]:
     when the stream's window has come.
     """
     rate = lab.spec.link_of(port).rate
-    return ["tbf", "rate", f"{rate}bit", "burst", str(_BURST), "limit", str(_BUFFER)]
+    return Request((parent, "tbf", "rate", f"{rate}bit", "burst", str(_BURST), "limit", str(_BUFFER)))
 
 
 def _gates(lab: Lab, case: Case, port: Endpoint) -> Step:
     """Turns 802.1Qbv of a port on or off."""
     doing = Doing(lab.host(port.node))
-    before = qdisc.describe(doing.host, port.interface)
+    before = after = qdisc.show(doing.host, port.interface)
     wanted = case.switch.taprio(case.stream) if case.switch is not None and case.switch.qbv else None
-    present = qdisc.find(qdisc.show(doing.host, port.interface), "taprio")
+    present = qdisc.find(before, "taprio")
     if wanted is None and present is not None:
         doing.run(["tc", "qdisc", "del", "dev", port.interface, "root"])
+        after = qdisc.show(doing.host, port.interface)
     elif wanted and (present is None or wanted.same_as(present["options"], lab.reference_ns)):
-        children = {wanted.queue(0): _paced(lab, port)}
-        qdisc.replace_root(lab, doing, port.node, port.interface, wanted, HANDLE, children)
-    after = qdisc.describe(doing.host, port.interface)
-    return Step(port.node, f"802.1Qbv of {port.interface}", before, after, tuple(doing.commands))
+        children = {wanted.queue(0): _paced(lab, port, f"{HANDLE}:{wanted.queue(0) + 1:x}")}
+        after = qdisc.replace_root(lab, doing, port, wanted, HANDLE, children)
+    what = f"802.1Qbv of {port.interface}"
+    return Step(port.node, what, qdisc.describe(before), qdisc.describe(after), tuple(doing.commands))

@@ -5,22 +5,38 @@ Source: the guide, Step 3, Case 2; tc-taprio(8), tc-etf(8).
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tsnlab import links
 from tsnlab.case import Case
 from tsnlab.errors import StepError
 from tsnlab.hosts import Host
-from tsnlab.schedule import Taprio
+from tsnlab.lab import Endpoint
+from tsnlab.qdisc import kernel
+from tsnlab.qdisc.kernel import Request, show
+from tsnlab.quantity import show_duration
+from tsnlab.schedule import NICS, Etf, Nic, Taprio, base_time
 from tsnlab.session import Lab
 from tsnlab.steps import Doing, Step, Steps
 
+__all__ = [
+    "TALKER_HANDLE",
+    "Request",
+    "apply",
+    "check_gates",
+    "describe",
+    "find",
+    "nic_of",
+    "replace_root",
+    "root",
+    "show",
+]
+
 TALKER_HANDLE = "100"
 """Handle of the taprio qdisc on the talker, as in the guide."""
-
-_PENDING_SECONDS = 3.0
 
 
 def apply(lab: Lab, case: Case) -> Steps:
@@ -28,57 +44,102 @@ def apply(lab: Lab, case: Case) -> Steps:
 
     The link is down meanwhile: attaching etf below a running taprio stops its gates for good.
 
+    The base time is the lab's reference, an instant in the past that the schedules of all nodes and of the switch
+    count their cycles from: until a base time in the future, etf would drop every frame.
+
     Raises:
-        StepError: what the kernel has in the end is not what the case asks for.
-        CommandError: the kernel refused; the message says what to do where that is known.
+        ConfigError: the interface cannot run the case's schedule; nothing was changed.
+        StepError: what the kernel has in the end is not what the case asks for, or its gates stand still.
+        CommandError: the kernel refused; the message says why and what to do.
     """
     if case.taprio is None:
         return Steps("No qdiscs: TSN is not enabled in this case")
-    end, host = lab.talker, lab.host(lab.talker.node)
-    doing = Doing(host)
-    before = describe(host, end.interface)
-    if _differences(lab, case):
-        replace_root(lab, doing, end.node, end.interface, case.taprio, TALKER_HANDLE, _etf(lab, case))
-    after = describe(host, end.interface)
-    if differences := _differences(lab, case):
+    end, doing = lab.talker, Doing(lab.host(lab.talker.node))
+    nic_of(lab, end).check(case.taprio, case.etf, case.stream.priority)
+    before = after = show(doing.host, end.interface, exact=_needs_netlink(case.taprio))
+    if _differences(lab, case, before):
+        after = replace_root(lab, doing, end, case.taprio, TALKER_HANDLE, _etf(lab, case))
+    if differences := _differences(lab, case, after):
         raise StepError(f"{end}: the qdiscs are not what {case.name} asks for:\n  " + "\n  ".join(differences))
-    step = Step(end.node, f"qdiscs of {end.interface}", before, after, tuple(doing.commands))
+    what = f"qdiscs of {end.interface}"
+    step = Step(end.node, what, describe(before), describe(after), tuple(doing.commands))
     return Steps("taprio and etf", (step,))
 
 
 def replace_root(
     lab: Lab,
     doing: Doing,
-    node: str,
-    interface: str,
+    end: Endpoint,
     taprio: Taprio,
     handle: str,
-    children: Mapping[int, Sequence[str]],
-) -> None:
+    children: Mapping[int, Request],
+) -> list[dict[str, Any]]:
     """Replaces an interface's root qdisc by taprio, and some of its children, in the order that works.
 
     Args:
-        children: by transmit queue, the arguments for ``tc`` of the qdisc that takes the queue's frames.
+        children: by transmit queue, the qdisc that takes the queue's frames; its parent is ``HANDLE:QUEUE+1``.
+
+    Returns:
+        The qdiscs as they are then, see :func:`show`.
+
+    Raises:
+        CommandError: the kernel refused.
+        StepError: the schedule does not start, or its gates stand still.
     """
-    lab.journal.will_change(node, ["tc", "qdisc", "del", "dev", interface, "root"])
-    was_up = links.is_up(doing.host, interface)
-    doing.run(["ip", "link", "set", interface, "down"])
-    if root(show(doing.host, interface)):
-        # there is no change operation for etf, and taprio refuses another mapping: start afresh
-        doing.run(["tc", "qdisc", "del", "dev", interface, "root"])
-    base = ["tc", "qdisc", "replace", "dev", interface, "parent"]
-    doing.run([*base, "root", *taprio.to_tc(lab.reference_ns, handle)])
-    for queue, arguments in children.items():
-        doing.run([*base, f"{handle}:{queue + 1:x}", *arguments])
-    if was_up:
-        doing.run(["ip", "link", "set", interface, "up"])
-    _wait_for_schedule(lab, doing.host, interface)
+    lab.journal.will_change(end.node, _undo(doing.host, end.interface))
+    requests = [kernel.taprio(taprio, lab.reference_ns, handle), *children.values()]
+    rebuilt = kernel.rebuild(doing, end.interface, requests, _poke(taprio, set(children)))
+    top = find(rebuilt.qdiscs, "taprio")
+    if rebuilt.queued is not None and (top is None or "admin" in top["options"]):
+        raise StepError(f"{end}: the schedule is still pending; is its base time {lab.reference_ns} in the past?")
+    _require_moving(end, taprio, rebuilt.queued)
+    return rebuilt.qdiscs
 
 
-def show(host: Host, interface: str) -> list[dict[str, Any]]:
-    """What ``tc -j qdisc show`` says of an interface."""
-    answer: list[dict[str, Any]] = json.loads(host.run(["tc", "-j", "qdisc", "show", "dev", interface]).stdout)
-    return answer
+def check_gates(lab: Lab, end: Endpoint) -> None:
+    """Makes sure that the gates of an interface move, as they may not after any change of the link.
+
+    One frame of each priority whose class has a gate that opens is sent to nobody; after two cycles none may be
+    queued any more. Priorities on queues with a qdisc of their own are left out: etf drops what has no launch time.
+
+    Raises:
+        StepError: they stand still; says what to do.
+    """
+    host = lab.host(end.node)
+    qdiscs = show(host, end.interface)
+    top = find(qdiscs, "taprio")
+    if top is None or not kernel.beside(host):
+        return
+    taprio = Taprio.from_tc_json(top["options"])
+    timed = {int(q["parent"].partition(":")[2], 16) - 1 for q in qdiscs if q["kind"] == "etf"}
+    _require_moving(end, taprio, kernel.poke(host, end.interface, _poke(taprio, timed)))
+
+
+def _poke(taprio: Taprio, timed: set[int]) -> kernel.Poke:
+    """Frames that get out within two cycles if the gates move: not those of queues with a qdisc of their own."""
+    able = [p for p in range(7) if taprio.spans(taprio.traffic_class(p)) and taprio.queue(p) not in timed]
+    return kernel.Poke(tuple(able), 2 * taprio.cycle_ns + 1_000_000)
+
+
+def _require_moving(end: Endpoint, taprio: Taprio, queued: int | None) -> None:
+    if queued:
+        raise StepError(
+            f"{end}: the gates stand still: {queued} frames are queued after two cycles of"
+            f" {show_duration(taprio.cycle_ns)}; a child that is attached while the link is up, or a link that goes"
+            " down, stops them: take the link down, set taprio and its children, take it up again (qdisc.apply)"
+        )
+
+
+def _needs_netlink(taprio: Taprio) -> bool:
+    """Whether older versions of tc do not show all of a schedule."""
+    return bool(taprio.max_sdu or taprio.fp or any(entry.command != "S" for entry in taprio.schedule))
+
+
+def nic_of(lab: Lab, end: Endpoint) -> Nic:
+    """What the interface can do of a schedule, with the queues it uses now and the rate of its link."""
+    known = NICS["I210"] if lab.spec.interface(end).etf_offload else NICS["veth"]
+    queues = links.transmit_queues(lab.host(end.node), end.interface)
+    return replace(known, queues=queues, rate_bps=lab.spec.link_of(end).rate)
 
 
 def root(qdiscs: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -91,9 +152,8 @@ def find(qdiscs: list[dict[str, Any]], kind: str, parent: str | None = None) -> 
     return next((q for q in qdiscs if q["kind"] == kind and parent in (None, q.get("parent"))), None)
 
 
-def describe(host: Host, interface: str) -> str:
-    """The interface's root qdisc and the etf qdiscs below it, in short."""
-    qdiscs = show(host, interface)
+def describe(qdiscs: list[dict[str, Any]]) -> str:
+    """An interface's root qdisc and the etf qdiscs below it, in short."""
     top = root(qdiscs)
     if top is None:
         return "the kernel's default"
@@ -101,18 +161,18 @@ def describe(host: Host, interface: str) -> str:
     return ", ".join([f"{top['kind']} {top['handle']}", *below])
 
 
-def _etf(lab: Lab, case: Case) -> dict[int, list[str]]:
+def _etf(lab: Lab, case: Case) -> dict[int, Request]:
     """The etf qdisc below the stream's transmit queue, if the case has one."""
     if case.etf is None or case.taprio is None:
         return {}
     offload = lab.spec.interface(lab.talker).etf_offload
-    return {case.taprio.queue(case.stream.priority): case.etf.to_tc(offload)}
+    queue = case.taprio.queue(case.stream.priority)
+    return {queue: kernel.etf(case.etf, f"{TALKER_HANDLE}:{queue + 1:x}", offload)}
 
 
-def _differences(lab: Lab, case: Case) -> list[str]:
+def _differences(lab: Lab, case: Case, qdiscs: list[dict[str, Any]]) -> list[str]:
     """What the kernel has and the case does not ask for, or the other way round."""
     assert case.taprio is not None
-    qdiscs = show(lab.host(lab.talker.node), lab.talker.interface)
     taprio = find(qdiscs, "taprio")
     if taprio is None:
         return ["there is no taprio qdisc"]
@@ -125,11 +185,18 @@ def _differences(lab: Lab, case: Case) -> list[str]:
     return found
 
 
-def _wait_for_schedule(lab: Lab, host: Host, interface: str) -> None:
-    """Waits until the schedule that was asked for is the running one, not a pending one."""
-    for _ in range(20):
-        taprio = find(show(host, interface), "taprio")
-        if taprio is not None and "admin" not in taprio["options"] and taprio["options"].get("cycle_time"):
-            return
-        lab.wait(lambda: False, f"schedule of {interface}", lab_seconds=_PENDING_SECONDS / 20)
-    raise StepError(f"{host.name}: the schedule of {interface} is still pending after {_PENDING_SECONDS} s")
+def _undo(host: Host, interface: str) -> list[str]:
+    """The command that brings back the taprio and etf that are there now, or deletes the root qdisc."""
+    qdiscs = show(host, interface)
+    top = find(qdiscs, "taprio")
+    delete = ["tc", "qdisc", "del", "dev", interface, "root"]
+    if top is None:
+        return delete
+    base = ["tc", "qdisc", "replace", "dev", interface, "parent"]
+    taprio = Taprio.from_tc_json(top["options"]).to_tc(base_time(top["options"]), top["handle"].rstrip(":"))
+    commands = [["ip", "link", "set", interface, "down"], delete, [*base, "root", *taprio]]
+    for child in (q for q in qdiscs if q["kind"] == "etf"):
+        words = Etf.from_tc_json(child["options"]).to_tc(child["options"]["offload"] == "on")
+        commands.append([*base, child["parent"], *words])
+    commands.append(["ip", "link", "set", interface, "up"])
+    return ["sh", "-c", "; ".join(shlex.join(command) for command in commands)]

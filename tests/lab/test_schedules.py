@@ -1,0 +1,183 @@
+"""Schedules in the kernel of the virtual lab: what is accepted, what is refused, what is read back."""
+
+import time
+
+import pytest
+
+import tsnlab
+from tests.unit.schedules import MANUAL, generated, taprio
+from tsnlab import qdisc
+from tsnlab.errors import CommandError, ConfigError, StepError
+from tsnlab.qdisc import kernel, netlink
+from tsnlab.schedule import NICS, Cbs, Etf, Mqprio, Taprio
+from tsnlab.steps import Doing
+
+pytestmark = pytest.mark.lab
+
+NODE, INTERFACE = "node3", "enp5s0"
+NOTHING = kernel.Poke((), 0)
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with tsnlab.open_lab("virtual") as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def host(lab):
+    return lab.host(NODE)
+
+
+@pytest.fixture
+def offloading(lab):
+    """An interface that runs schedules itself: netdevsim with eight queues and a clock."""
+    name = "eth0"
+    host = lab.host(NODE)
+    host.run(["sh", "-c", "echo '7 1 8' > /sys/bus/netdevsim/new_device"])
+    yield name
+    host.run(["sh", "-c", "echo 7 > /sys/bus/netdevsim/del_device"])
+
+
+def rebuild(host, *requests, interface=INTERFACE):
+    return kernel.rebuild(Doing(host), interface, requests, NOTHING)
+
+
+def test_a_thousand_schedules_are_accepted_and_read_back_equal(host):
+    values = [generated(seed) for seed in range(1000)]
+    answers = kernel.attempt(host, INTERFACE, [netlink.taprio(value, base, "100") for value, base in values])
+    assert len(answers) == 1000
+    for (value, base), answer in zip(values, answers, strict=True):
+        assert "errno" not in answer, (value, answer)
+        assert value.same_as(answer["options"], base) == []
+
+
+@pytest.mark.parametrize("name", ["software", "txtime-assist"])
+def test_the_schedules_of_the_manual_page_are_the_same_by_netlink_and_by_tc(host, name):
+    value, base = MANUAL[name]
+    request = kernel.taprio(value, base, "100")
+    states = []
+    for said in (request, kernel.Request(request.tc)):
+        top = qdisc.find(rebuild(host, said).qdiscs, "taprio")
+        assert value.same_as(top["options"], base) == []
+        states.append({key: top["options"][key] for key in top["options"]})
+    assert states[0] == states[1]
+
+
+def test_the_manual_pages_schedule_for_an_interface_that_runs_it_itself(lab, offloading):
+    # netdevsim has no link speed, for which the kernel assumes 10 Mbit/s and asks for longer entries
+    value, base = taprio([(0x80, 200_000), (0xA0, 200_000), (0x5F, 600_000)], classes=8, flags=2), 200
+    top = qdisc.find(rebuild(lab.host(NODE), kernel.taprio(value, base, "100"), interface=offloading).qdiscs, "taprio")
+    assert value.same_as(top["options"], base) == []
+
+
+def test_mqprio_and_cbs_are_read_back_equal(host):
+    classes = Mqprio(map=[0, 1, *[0] * 14], queues=["1@0", "3@1"])
+    share = Cbs.for_share(98_688, 1_000_000, 1542)
+    root = kernel.Request(("root", *classes.to_tc("1")), netlink.mqprio(classes, "1"))
+    below = kernel.Request(("1:1", *share.to_tc()), netlink.cbs(share, "1:1"))
+    qdiscs = rebuild(host, root, below).qdiscs
+    assert Mqprio.from_tc_json(qdisc.find(qdiscs, "mqprio")["options"]) == classes
+    assert Cbs.from_tc_json(qdisc.find(qdiscs, "cbs")["options"]) == share
+    # and as tc tells them
+    qdiscs = kernel.show(host, INTERFACE)
+    assert Mqprio.from_tc_json(qdisc.find(qdiscs, "mqprio")["options"]) == classes
+    assert Cbs.from_tc_json(qdisc.find(qdiscs, "cbs")["options"]) == share
+
+
+def test_the_manual_pages_etf_is_read_back_equal(host):
+    value = Etf(delta="200 us", offload_delta="200 us", skip_sock_check=True)
+    root = kernel.taprio(*MANUAL["txtime-assist"], "100")
+    qdiscs = rebuild(host, root, kernel.etf(value, "100:1", offload=False)).qdiscs
+    assert value.same_as(qdisc.find(qdiscs, "etf", "100:1")["options"], offload=False) == []
+
+
+# --- what we refuse, the kernel refuses -------------------------------------------------------------
+
+
+def invalid(seed):
+    """A schedule with one thing wrong, unchecked; and whether the kernel looks at it."""
+    value, _ = generated(seed)
+    value = value.model_copy(update={"flags": 0, "txtime_delay": 0, "queues": ["1@0"], "map": [0] * 16, "max_sdu": []})
+    first, *rest = value.schedule
+    changes = [
+        {"map": [*[0] * 15, 1 + seed % 15]},
+        {"queues": ["2@0", "1@1"]},
+        {"queues": ["1@3", "2@3"]},
+        {"flags": 3},
+        {"flags": 4 + seed},
+        {"txtime_delay": 1 + seed},
+        {"cycle": (1 << 31) + seed},
+        {"cycle_extension": (1 << 31) + seed},
+        {"schedule": []},
+        {"schedule": [first.model_copy(update={"interval": 0}), *rest]},
+    ]
+    return value.model_copy(update=changes[seed % len(changes)])
+
+
+def test_two_hundred_invalid_schedules_are_refused_by_us_and_by_the_kernel(host):
+    values = [invalid(seed) for seed in range(200)]
+    for value in values:
+        with pytest.raises(ValueError, match=r"\w+"):
+            Taprio.model_validate(value.model_dump(by_alias=True), context={"exact": True})
+    answers = kernel.attempt(host, INTERFACE, [netlink.taprio(value, 0, "100") for value in values])
+    taken = [value for value, answer in zip(values, answers, strict=True) if "errno" not in answer]
+    assert taken == []
+
+
+def test_what_the_interface_cannot_do_is_refused_by_us_and_by_the_kernel(host):
+    nic = NICS["veth"]
+    values = [
+        taprio([(1, 479)]),
+        taprio([(1, 480), (2, 480)], cycle=959),
+        taprio([(1, 1000)], queues=["1@0", "1@1", "1@2", "2@3"]),
+        taprio([(1, 1000)], flags=2),
+        taprio([(1, 1000)], max_sdu=[70_000]),
+    ]
+    for value in values:
+        with pytest.raises(ConfigError, match="cannot run this schedule"):
+            nic.check(value)
+    answers = kernel.attempt(host, INTERFACE, [netlink.taprio(value, 0, "100") for value in values])
+    assert ["errno" in answer for answer in answers] == [True] * len(values)
+
+
+def test_a_refusal_says_why_on_which_versions_and_what_to_do(host):
+    with pytest.raises(CommandError) as caught:
+        rebuild(host, kernel.taprio(taprio([(1, 1000)], queues=["1@0", "1@1", "1@2", "2@3"]), 0, "100"))
+    message = str(caught.value)
+    assert "tc qdisc replace dev enp5s0 parent root" in message
+    assert "Queues 2:3 for TC 3 exceed the 4 TX queues available" in message
+    assert "Linux 6." in message
+    assert "4 transmit queues" in message
+    assert "what to do: ethtool -L enp5s0 combined N" in message
+
+
+# --- applied ----------------------------------------------------------------------------------------
+
+
+def test_the_guides_schedule_is_applied_and_read_back_within_a_second(lab):
+    started = time.monotonic()
+    done = qdisc.apply(lab, tsnlab.load_case("case2"))
+    assert time.monotonic() - started < 1.0
+    assert done.changed
+    assert not qdisc.apply(lab, tsnlab.load_case("case2")).changed
+
+
+def test_what_was_there_before_is_there_again_after_undo(lab):
+    qdisc.apply(lab, tsnlab.load_case("case2"))
+    before = kernel.show(lab.host("node1"), "eth1", exact=True)
+    lab.journal._undo.clear()
+    qdisc.apply(lab, tsnlab.load_case("case2", etf_delta_us=5))
+    lab.undo()
+    after = kernel.show(lab.host("node1"), "eth1", exact=True)
+    assert [q["options"] for q in after] == [q["options"] for q in before]
+    qdisc.check_gates(lab, lab.talker)
+
+
+def test_gates_that_stand_still_are_noticed(lab):
+    qdisc.apply(lab, tsnlab.load_case("case2"))
+    qdisc.check_gates(lab, lab.talker)
+    lab.host("node1").run(["tc", "qdisc", "replace", "dev", "eth1", "parent", "100:4", "pfifo"])
+    with pytest.raises(StepError, match="the gates stand still"):
+        qdisc.check_gates(lab, lab.talker)
+    lab.host("node1").run(["tc", "qdisc", "del", "dev", "eth1", "root"])

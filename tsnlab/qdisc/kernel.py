@@ -1,0 +1,174 @@
+"""The qdiscs of an interface as the kernel has them: replaced, read, and asked whether their gates move.
+
+Where this machine's Python runs beside the interface, over netlink, by a program on the node; elsewhere by ``tc``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tsnlab import node
+from tsnlab.hosts import Host
+from tsnlab.hosts.virtual import VirtualHost
+from tsnlab.qdisc import netlink, refusal
+from tsnlab.schedule import Etf, Taprio
+from tsnlab.steps import Doing
+
+_PATIENCE_NS = 3_000_000_000
+"""So long a schedule may wait for its base time."""
+
+_PROGRAM = Path(node.__file__).parent / "qdisc.py"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One qdisc to be set.
+
+    Attributes:
+        tc: the arguments after ``tc qdisc replace dev DEV parent``.
+        body: the same as a netlink request; None if only ``tc`` can say it.
+    """
+
+    tc: tuple[str, ...]
+    body: bytes | None = None
+
+
+def taprio(value: Taprio, base_time_ns: int, handle: str) -> Request:
+    """Sets taprio at the root."""
+    return Request(("root", *value.to_tc(base_time_ns, handle)), netlink.taprio(value, base_time_ns, handle))
+
+
+def etf(value: Etf, parent: str, offload: bool) -> Request:
+    """Sets etf below a queue of the root qdisc, whose class is `parent` (``100:2`` for queue 1)."""
+    return Request((parent, *value.to_tc(offload)), netlink.etf(value, parent, offload))
+
+
+def beside(host: Host) -> bool:
+    """Whether this machine's Python and files are there on a host."""
+    return isinstance(host, VirtualHost)
+
+
+def program(interface: str, *arguments: str) -> list[str]:
+    """The command that talks netlink on a node."""
+    return [sys.executable, "-E", "-S", str(_PROGRAM), interface, *arguments]
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What came of it.
+
+    Attributes:
+        qdiscs: as :func:`show` gives them.
+        queued: frames that were still queued after two cycles, of those sent to nobody; None if none were sent.
+    """
+
+    qdiscs: list[dict[str, Any]]
+    queued: int | None
+
+
+def rebuild(doing: Doing, interface: str, requests: Sequence[Request], poke: Poke) -> Rebuilt:
+    """Sets an interface's qdiscs anew in the order that works: link down, root, children, link up.
+
+    The step remembers the ``tc`` and ``ip`` commands it amounts to.
+
+    Raises:
+        CommandError: the kernel refused; says why, on which versions, and what to do. The link is as it was.
+    """
+    base = ["tc", "qdisc", "replace", "dev", interface, "parent"]
+    commands = [[*base, *request.tc] for request in requests]
+    if not beside(doing.host):
+        return _by_tc(doing, interface, commands)
+    wanted = [r.body.hex() if r.body else argv for r, argv in zip(requests, commands, strict=True)]
+    order = {"qdiscs": wanted, "patience": _PATIENCE_NS, **poke.order()}
+    result = doing.host.run(program(interface, "rebuild", json.dumps(order)), check=False)
+    said: dict[str, Any] = json.loads(result.stdout or f'{{"errno": {result.returncode}, "message": "", "index": 0}}')
+    if "errno" in said:
+        text = result.stderr.strip() or said["message"]
+        raise refusal.error(doing.host, interface, commands[said["index"]], text, said["errno"])
+    link = [["ip", "link", "set", interface, state] for state in ("down", "up")]
+    done = [link[0], *commands, link[1]] if said["was_up"] else commands
+    doing.commands += [shlex.join(argv) for argv in done]
+    return Rebuilt([_as_tc(record) for record in said["qdiscs"]], said.get("queued"))
+
+
+@dataclass(frozen=True)
+class Poke:
+    """Frames to nobody, one of each priority, that show whether gates move: none is queued after a while."""
+
+    priorities: tuple[int, ...]
+    wait_ns: int
+
+    def order(self) -> dict[str, Any]:
+        """For the program on the node."""
+        return {"poke": list(self.priorities), "wait": self.wait_ns}
+
+
+def poke(host: Host, interface: str, frames: Poke) -> int:
+    """Sends them now; returns how many are still queued after the wait."""
+    said = json.loads(host.run(program(interface, "poke", json.dumps(frames.order()))).stdout)
+    return int(said["queued"])
+
+
+def _by_tc(doing: Doing, interface: str, commands: Sequence[Sequence[str]]) -> Rebuilt:
+    was_up = "UP" in json.loads(doing.host.run(["ip", "-j", "link", "show", "dev", interface]).stdout)[0]["flags"]
+    doing.run(["ip", "link", "set", interface, "down"])
+    if any(q.get("root") and q["handle"] != "0:" for q in show(doing.host, interface)):
+        doing.run(["tc", "qdisc", "del", "dev", interface, "root"])
+    for argv in commands:
+        result = doing.host.run(argv, check=False)
+        if result.returncode != 0:
+            raise refusal.error(doing.host, interface, argv, result.stderr.strip(), result.returncode)
+        doing.commands.append(shlex.join(argv))
+    if was_up:
+        doing.run(["ip", "link", "set", interface, "up"])
+    return Rebuilt(show(doing.host, interface), None)
+
+
+def show(host: Host, interface: str, *, exact: bool = False) -> list[dict[str, Any]]:
+    """The qdiscs of an interface, in the form of ``tc -j qdisc show``.
+
+    Args:
+        exact: over netlink where that is possible, for what older versions of ``tc`` do not show (max-sdu, fp,
+            queue lengths); ``tc`` is faster.
+    """
+    if exact and beside(host):
+        said = json.loads(host.run(program(interface, "show")).stdout)
+        return [_as_tc(record) for record in said["qdiscs"]]
+    return parse(host.run(["tc", "-j", "qdisc", "show", "dev", interface]).stdout)
+
+
+def parse(text: str) -> list[dict[str, Any]]:
+    """What ``tc -j qdisc show`` printed; up to version 6.1 a pending schedule makes it invalid JSON."""
+    answer: list[dict[str, Any]] = json.loads(re.sub(r',\{"base_time"', ',"admin":{"base_time"', text))
+    return answer
+
+
+def attempt(host: Host, interface: str, bodies: Sequence[bytes]) -> list[dict[str, Any]]:
+    """Sets each request at the root of an interface, reads it back and deletes it again.
+
+    Returns:
+        For each ``{"kind", "options"}`` as read back, or ``{"errno", "message"}`` of the refusal.
+    """
+    path = "/run/tsnlab-requests"
+    host.write_text(path, "".join(f"{body.hex()}\n" for body in bodies))
+    lines = host.run(program(interface, "try", path), timeout=120).stdout.splitlines()
+    return [_as_tc(record) if "body" in record else record for record in map(json.loads, lines)]
+
+
+def _as_tc(record: dict[str, Any]) -> dict[str, Any]:
+    kind, options = netlink.options_of(bytes.fromhex(record["body"]))
+    found: dict[str, Any] = {"kind": kind, "handle": _name(record["handle"]), "options": options}
+    found |= {"root": True} if record["parent"] == netlink.ROOT else {"parent": _name(record["parent"])}
+    return {**found, "qlen": record["qlen"], "drops": record["drops"]}
+
+
+def _name(number: int) -> str:
+    minor = number & 0xFFFF
+    return f"{number >> 16:x}:{minor:x}" if minor else f"{number >> 16:x}:"
