@@ -1,29 +1,41 @@
 """tsnlab's own file of a capture: the `packets` table and its description, lossless, in one Parquet file.
 
-The columns are those of `tsnlab.packets`, as int64. The description is JSON under the key `tsnlab` of the
-file's schema metadata, together with the version of this layout. Other Parquet readers see plain integer
-columns.
+The columns are those of `tsnlab.packets`, as int64. Captures of any length are written by `Writer` and read
+by `ParquetSource`, chunk by chunk; `write` and `read` take a whole table. The description is JSON under the
+key `tsnlab` of the file's metadata, together with the version of this layout. Other Parquet readers see plain
+integer columns.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 from pydantic import ValidationError
 
 from tsnlab import packets
 from tsnlab.errors import ConfigError
+from tsnlab.formats.chunk import ROWS, Chunk, Damage, joined
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 METADATA_KEY = b"tsnlab"
 VERSION_KEY = "schema_version"
 _ROWS_PER_GROUP = 1 << 20
+_ENCODING: dict[str, Any] = {
+    # timestamps grow steadily: as deltas they take a few bytes each, and dictionaries would not help
+    "compression": "zstd",
+    "use_dictionary": False,
+    "column_encoding": dict.fromkeys(packets.COLUMNS, "DELTA_BINARY_PACKED"),
+}
 
 
 def write(frame: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
@@ -45,15 +57,7 @@ def write(frame: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     table = _to_arrow(packets.checked(frame), packets.info(frame))
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        # timestamps grow steadily: as deltas they take a few bytes each, and dictionaries would not help
-        pq.write_table(
-            table,
-            unfinished,
-            compression="zstd",
-            use_dictionary=False,
-            column_encoding=dict.fromkeys(packets.COLUMNS, "DELTA_BINARY_PACKED"),
-            row_group_size=_ROWS_PER_GROUP,
-        )
+        pq.write_table(table, unfinished, row_group_size=_ROWS_PER_GROUP, **_ENCODING)
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -74,7 +78,8 @@ def read(path: str | os.PathLike[str]) -> pd.DataFrame:
     if not source.is_file():
         raise ConfigError(f"{source}: no such file; expected a capture written by tsnlab")
     try:
-        metadata = pq.read_schema(source).metadata or {}
+        with pq.ParquetFile(source) as file:
+            metadata = {**(file.schema_arrow.metadata or {}), **(file.metadata.metadata or {})}
         about = _description(metadata.get(METADATA_KEY), source)
         table = pq.read_table(source)
     except (pa.ArrowException, OSError) as error:
@@ -86,15 +91,141 @@ def read(path: str | os.PathLike[str]) -> pd.DataFrame:
         raise ConfigError(f"{source}: {error}") from error
 
 
+class Writer:
+    """Writes a capture chunk by chunk; a context manager.
+
+    The file appears under its name when the writer is closed. Rows are collected until they fill a row
+    group, so memory does not grow with the capture.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._unfinished = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        self._writer: pq.ParquetWriter | None = None
+        self._held: list[Chunk] = []
+        self._rows = 0
+
+    def append(self, chunk: Chunk) -> None:
+        """Adds packets."""
+        self._held.append(chunk)
+        self._rows += len(chunk)
+        if self._rows >= _ROWS_PER_GROUP:
+            self._write()
+
+    def close(self, about: packets.CaptureInfo) -> Path:
+        """Writes what is left and the description; gives the path of the file, which is now complete."""
+        self._write()
+        assert self._writer is not None
+        self._writer.add_key_value_metadata({METADATA_KEY: _described(about)})
+        self._writer.close()
+        self._writer = None
+        self._unfinished.replace(self.path)
+        return self.path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._unfinished.unlink(missing_ok=True)
+
+    def _write(self) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        schema = pa.schema([(name, pa.int64()) for name in packets.COLUMNS])
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._unfinished, schema, **_ENCODING)
+        if self._rows:
+            chunk = joined(self._held)
+            arrays = [_array(chunk, name) for name in packets.COLUMNS]
+            self._writer.write_table(pa.table(arrays, schema=schema), row_group_size=_ROWS_PER_GROUP)
+        self._held, self._rows = [], 0
+
+
+class ParquetSource:
+    """A capture in a tsnlab Parquet file, read chunk by chunk.
+
+    Args:
+        path: the file.
+        columns: which columns to read; by default those that the statistics need.
+        rows: how many rows a chunk has.
+
+    Raises:
+        ConfigError: there is no such file, it was not written by tsnlab, or by a newer tsnlab.
+    """
+
+    counted = True
+
+    def __init__(self, path: str | os.PathLike[str], *, columns: Sequence[str] | None = None, rows: int = ROWS) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self.path = Path(path)
+        self.damage = Damage()
+        self._rows = rows
+        if not self.path.is_file():
+            raise ConfigError(f"{self.path}: no such file; expected a capture written by tsnlab")
+        try:
+            with pq.ParquetFile(self.path) as file:
+                metadata = {**(file.schema_arrow.metadata or {}), **(file.metadata.metadata or {})}
+                self.length: int = file.metadata.num_rows
+                names = tuple(file.schema_arrow.names)
+                types = set(file.schema_arrow.types)
+        except (pa.ArrowException, OSError) as error:
+            raise ConfigError(f"{self.path}: not a Parquet file, or a damaged one: {error}") from error
+        self.about = _description(metadata.get(METADATA_KEY), self.path)
+        if names != packets.COLUMNS or types != {pa.int64()}:
+            raise ConfigError(f"{self.path}: columns are {list(names)}, expected {list(packets.COLUMNS)}, all int64")
+        needed = {*packets.KEY_COLUMNS, "interval_start", "tx_program"}
+        needed |= {self.about.arrival} if self.about.arrival else set(packets.ARRIVAL_COLUMNS)
+        self._columns = [name for name in packets.COLUMNS if name in (columns or needed)]
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All rows; a part that cannot be decoded ends the reading and is counted as dropped."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self.damage = Damage()
+        done = 0
+        try:
+            # columns are decoded ahead in other threads while the chunk before is counted
+            with pq.ParquetFile(self.path, pre_buffer=True) as file:
+                for batch in file.iter_batches(batch_size=self._rows, columns=self._columns):
+                    done += batch.num_rows
+                    yield Chunk(dict(zip(self._columns, map(_integers, batch.columns), strict=True)))
+        except (pa.ArrowException, OSError) as error:
+            self.damage.note(f"{self.path}: row {done}", f"{error}", max(self.length - done, 1))
+
+
+def _integers(column: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """A column of integers, null as 0, without a copy where there are none."""
+    filled = column.fill_null(0) if column.null_count else column
+    return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _array(chunk: Chunk, name: str) -> pa.Array:
+    import pyarrow as pa
+
+    values = chunk.column(name)
+    if values is None:
+        values = np.zeros(len(chunk), dtype=np.int64)
+    return pa.array(values, mask=None if name in packets.KEY_COLUMNS else values == 0)
+
+
+def _described(about: packets.CaptureInfo) -> bytes:
+    described: dict[str, Any] = {VERSION_KEY: packets.SCHEMA_VERSION, **about.model_dump(mode="json")}
+    return json.dumps(described).encode()
+
+
 def _to_arrow(frame: pd.DataFrame, about: packets.CaptureInfo) -> pa.Table:
     """The table with the description in its schema."""
     import pyarrow as pa
 
-    described: dict[str, Any] = {VERSION_KEY: packets.SCHEMA_VERSION, **about.model_dump(mode="json")}
-    schema = pa.schema(
-        [(name, pa.int64()) for name in packets.COLUMNS],
-        metadata={METADATA_KEY: json.dumps(described).encode()},
-    )
+    schema = pa.schema([(name, pa.int64()) for name in packets.COLUMNS], metadata={METADATA_KEY: _described(about)})
     return pa.table([pa.array(frame[name]) for name in packets.COLUMNS], schema=schema)
 
 
