@@ -22,7 +22,7 @@ def talker(lab: Lab, case: Case) -> list[str]:
     """The talker of the case's stream; its cycles are aligned to the instant that all schedules start from."""
     stream, interface = case.stream, lab.spec.interface
     words = [
-        *_program("talker.py"),
+        *program("talker.py"),
         links.vlan_name(lab.talker, case),
         f"--source={interface(lab.talker).mac}",
         f"--destination={interface(lab.listener).mac}",
@@ -42,14 +42,14 @@ def talker(lab: Lab, case: Case) -> list[str]:
 
 def listener(lab: Lab, case: Case, quiet_s: float) -> list[str]:
     """The listener; it ends with the stream, or when nothing came for so many seconds."""
-    return [*_program("listener.py"), links.vlan_name(lab.listener, case), f"--quiet={quiet_s}"]
+    return [*program("listener.py"), links.vlan_name(lab.listener, case), f"--quiet={quiet_s}"]
 
 
 def load_sender(lab: Lab, load: Load) -> list[str]:
     """The source of best-effort load; runs until it is stopped."""
     source = lab.spec.roles.load_source
     return [
-        *_program("load.py"),
+        *program("load.py"),
         source.interface,
         "send",
         f"--source={lab.spec.interface(source).mac}",
@@ -61,7 +61,7 @@ def load_sender(lab: Lab, load: Load) -> list[str]:
 
 def load_counter(lab: Lab, load: Load) -> list[str]:
     """What counts the load where it arrives; runs until it is stopped."""
-    return [*_program("load.py"), load_target(lab, load).interface, "count"]
+    return [*program("load.py"), load_target(lab, load).interface, "count"]
 
 
 def iperf3_client(lab: Lab, load: Load) -> list[str]:
@@ -84,6 +84,7 @@ def load_target(lab: Lab, load: Load) -> Endpoint:
     return lab.listener if load.to == "listener" else lab.spec.roles.load_sink
 
 
-def _program(name: str) -> list[str]:
+def program(name: str) -> list[str]:
+    """The beginning of the command line of a node program."""
     # no site packages and no environment: the programs need the standard library only, and start fast
     return [sys.executable, "-E", "-S", str(_PROGRAMS / name)]

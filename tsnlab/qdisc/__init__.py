@@ -16,7 +16,9 @@ from tsnlab.errors import StepError
 from tsnlab.hosts import Host
 from tsnlab.lab import Endpoint
 from tsnlab.qdisc import kernel
+from tsnlab.qdisc.delta import recommend as recommend_delta
 from tsnlab.qdisc.kernel import Request, show
+from tsnlab.qdisc.proof import prove
 from tsnlab.quantity import show_duration
 from tsnlab.schedule import NICS, Etf, Nic, Taprio, base_time
 from tsnlab.session import Lab
@@ -30,6 +32,8 @@ __all__ = [
     "describe",
     "find",
     "nic_of",
+    "prove",
+    "recommend_delta",
     "replace_root",
     "root",
     "show",

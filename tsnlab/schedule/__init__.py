@@ -9,6 +9,7 @@ IEEE 802.1Q clauses 8.6.8.2 and 8.6.8.4.
 
 from tsnlab.schedule.etf import Etf
 from tsnlab.schedule.gates import Entry, GateEntry, Span, spans_of
+from tsnlab.schedule.margin import Fit, fit
 from tsnlab.schedule.mqprio import Cbs, Mqprio
 from tsnlab.schedule.nic import NICS, Nic, nic
 from tsnlab.schedule.queues import PRIORITIES
@@ -24,6 +25,7 @@ __all__ = [
     "Cbs",
     "Entry",
     "Etf",
+    "Fit",
     "GateEntry",
     "Mqprio",
     "Nic",
@@ -31,6 +33,7 @@ __all__ = [
     "Taprio",
     "Vlan",
     "base_time",
+    "fit",
     "nic",
     "spans_of",
 ]

@@ -92,7 +92,7 @@ class Cbs(files.Value):
         """
         sendslope = share_kbps - link_kbps
         hicredit = -(-largest_other * share_kbps // link_kbps)
-        locredit = largest_frame * sendslope // link_kbps
+        locredit = -(largest_frame * -sendslope // link_kbps)
         values = (share_kbps, sendslope, hicredit, locredit)
         return files.check(dict(zip(_CBS_KEYS, values, strict=True)), cls, "cbs")
 

@@ -1,0 +1,235 @@
+"""The proof that gates do what the schedule says: frames sent at known instants, against the derived arrival.
+
+The behaviours are those of the kernel's own tests (tools/testing/selftests/net/forwarding, tc_taprio): calibrate
+without a schedule; then a gate that is always open, always closed, in band, out of band; what does not fit into the
+rest of a window; frames below and above a class's size limit; and a launch time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tsnlab import files, traffic
+from tsnlab.analysis.table import Table
+from tsnlab.errors import StepError
+from tsnlab.node.wire import FRAME_LENGTH
+from tsnlab.qdisc import kernel
+from tsnlab.qdisc.kernel import Poke, Request
+from tsnlab.schedule import Etf, Taprio
+from tsnlab.schedule.margin import frame_ns
+from tsnlab.session import Lab
+from tsnlab.steps import Doing
+
+CYCLE_NS = 1_000_000
+OPEN_NS, CLOSED_NS = 400_000, 600_000
+"""The window of the class under test, in every schedule that has one."""
+
+PRIORITY = 5
+DELTA_NS = 2_000
+TOLERANCE_NS = 1_000
+FRAMES = 20
+HANDLE = "100"
+_LONG, _LIMIT = 500, 200
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """One thing that a schedule has to do.
+
+    Attributes:
+        name: in words.
+        taprio: the talker's schedule; None for none at all.
+        sent_ns: when in the cycle frames are sent.
+        leaves_ns: when in the cycle they have to leave, may be in the next one; None if never.
+        length: of the frames, in bytes without FCS.
+        launch_ns: their launch time in the cycle; None without.
+    """
+
+    name: str
+    taprio: Taprio | None
+    sent_ns: int
+    leaves_ns: int | None
+    length: int = FRAME_LENGTH
+    launch_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one behaviour.
+
+    Attributes:
+        expected_ns: the arrival after the beginning of the cycle, derived; None if nothing may arrive.
+        arrived_ns: of each frame that arrived.
+        sent: how many were sent.
+    """
+
+    behaviour: Behaviour
+    expected_ns: int | None
+    arrived_ns: tuple[int, ...]
+    sent: int
+
+    @property
+    def error_ns(self) -> int | None:
+        """The largest difference between a frame's arrival and the derived one; None if none arrived."""
+        if self.expected_ns is None or not self.arrived_ns:
+            return None
+        return max((arrival - self.expected_ns for arrival in self.arrived_ns), key=abs)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every frame, or none, arrived when it had to."""
+        if self.expected_ns is None:
+            return not self.arrived_ns
+        error = self.error_ns
+        # with a schedule, the last frame may still wait for a window when the listener goes home
+        return error is not None and abs(error) <= TOLERANCE_NS and len(self.arrived_ns) == self.sent
+
+
+@dataclass(frozen=True, repr=False)
+class Proof:
+    """Every behaviour, with what was derived and what was measured."""
+
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether all of them hold."""
+        return all(outcome.holds for outcome in self.outcomes)
+
+    def table(self) -> Table:
+        """One row for each behaviour."""
+        return Table(
+            title="Gates, proved" if self.holds else "Gates: not as derived",
+            header=("behaviour", "sent", "arrived", "derived µs", "largest difference ns", ""),
+            rows=tuple(_row(outcome) for outcome in self.outcomes),
+            align="lrrrrl",
+            notes=(f"{FRAMES} frames each, one in a cycle of {CYCLE_NS // 1000} µs; allowed are {TOLERANCE_NS} ns",),
+        )
+
+    def __repr__(self) -> str:
+        return self.table().text()
+
+    def _repr_html_(self) -> str:
+        return self.table().html()
+
+    def check(self) -> Proof:
+        """Itself, if all hold.
+
+        Raises:
+            StepError: one does not; the message is the table.
+        """
+        if not self.holds:
+            raise StepError(str(self))
+        return self
+
+
+def prove(lab: Lab) -> Proof:
+    """Sends frames through known schedules at the talker, and compares their arrival with what follows from them.
+
+    The talker's qdiscs are replaced and deleted in the end; the switch may have no gates meanwhile, and there may be
+    no load.
+
+    Raises:
+        CommandError, DeadlineError: a schedule was refused, or a program failed.
+    """
+    end = lab.talker
+    lab.journal.will_change(end.node, ["tc", "qdisc", "del", "dev", end.interface, "root"])
+    try:
+        return Proof(tuple(_outcome(lab, behaviour) for behaviour in behaviours(lab)))
+    finally:
+        lab.host(end.node).run(["tc", "qdisc", "del", "dev", end.interface, "root"], check=False)
+
+
+def behaviours(lab: Lab) -> Iterator[Behaviour]:
+    """What is proved, in order; the first is the calibration."""
+    window = _taprio(OPEN_NS, CLOSED_NS)
+    middle = (OPEN_NS + CLOSED_NS) // 2
+    half = frame_ns(FRAME_LENGTH, lab.spec.link_of(lab.talker).rate) // 2
+    yield Behaviour("no schedule", None, middle, middle)
+    yield Behaviour("gate always open", _taprio(0, CYCLE_NS), middle, middle)
+    yield Behaviour("gate always closed", _taprio(0, 0), middle, None)
+    yield Behaviour("in band", window, middle, middle)
+    yield Behaviour("out of band", window, OPEN_NS // 2, OPEN_NS)
+    yield Behaviour("does not fit into the rest", window, CLOSED_NS - half, CYCLE_NS + OPEN_NS)
+    limited = window.model_copy(update={"max_sdu": [0, _LIMIT]})
+    yield Behaviour("below the size limit", limited, middle, middle)
+    yield Behaviour("above the size limit", limited, middle, None, length=_LONG)
+    yield Behaviour("launch time", window, OPEN_NS // 2, middle - DELTA_NS, launch_ns=middle)
+
+
+def _taprio(start_ns: int, end_ns: int) -> Taprio:
+    """Class 1, which is that of the frames, is open in a span of the cycle; class 0 in the rest."""
+    spans = [("1", start_ns), ("2", end_ns - start_ns), ("1", CYCLE_NS - end_ns)]
+    content = {
+        "map": [int(priority == PRIORITY) for priority in range(16)],
+        "queues": ["1@0", "1@1"],
+        "schedule": [{"gates": gates, "for": length} for gates, length in spans if length],
+    }
+    return files.check(content, Taprio, "proof", exact=True)
+
+
+def _outcome(lab: Lab, behaviour: Behaviour) -> Outcome:
+    _set_up(lab, behaviour)
+    rows = _measure(lab, behaviour)
+    link = lab.spec.link_of(lab.talker)
+    way = 2 * (frame_ns(behaviour.length, link.rate) + link.delay)
+    expected = None if behaviour.leaves_ns is None else behaviour.leaves_ns + way
+    arrived = tuple((row[5] or row[6]) - row[2] for row in rows)
+    return Outcome(behaviour, expected, arrived, FRAMES)
+
+
+def _set_up(lab: Lab, behaviour: Behaviour) -> None:
+    end, host = lab.talker, lab.host(lab.talker.node)
+    host.run(["tc", "qdisc", "del", "dev", end.interface, "root"], check=False)
+    if behaviour.taprio is None:
+        return
+    requests: list[Request] = [kernel.taprio(behaviour.taprio, lab.reference_ns, HANDLE)]
+    if behaviour.launch_ns is not None:
+        etf = files.check({"delta": DELTA_NS, "offload_delta": DELTA_NS}, Etf, "proof", exact=True)
+        requests.append(kernel.etf(etf, f"{HANDLE}:2", lab.spec.interface(end).etf_offload))
+    kernel.rebuild(Doing(host), end.interface, requests, Poke((), 0))
+
+
+def _measure(lab: Lab, behaviour: Behaviour) -> list[list[int]]:
+    """The rows of the listener."""
+    rows: list[list[int]] = []
+    about: dict[str, Any] = {}
+
+    def take(line: str) -> None:
+        record = json.loads(line)
+        rows.extend(record.pop("packets", []))
+        about.update(record)
+
+    listen = [*traffic.program("listener.py"), lab.listener.interface, "--quiet=0.01", "--first=0.2"]
+    listener = lab.host(lab.listener.node).start(listen, take)
+    lab.wait(lambda: bool(about), "listener", lab_seconds=10)
+    lab.host(lab.talker.node).run(_talker(lab, behaviour), timeout=60)
+    listener.wait(60)
+    return rows
+
+
+def _talker(lab: Lab, behaviour: Behaviour) -> list[str]:
+    words = [
+        *traffic.program("talker.py"),
+        lab.talker.interface,
+        f"--source={lab.spec.interface(lab.talker).mac}",
+        f"--destination={lab.spec.interface(lab.listener).mac}",
+        f"--base={lab.reference_ns}",
+        f"--cycle={CYCLE_NS}",
+        "--settle=10000000",
+        f"--count={FRAMES}",
+        f"--priority={PRIORITY}",
+        f"--wakeup={behaviour.sent_ns}",
+        f"--length={behaviour.length}",
+    ]
+    return words if behaviour.launch_ns is None else [*words, "--txtime", f"--offset={behaviour.launch_ns}"]
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    expected = "none" if outcome.expected_ns is None else f"{outcome.expected_ns / 1000:.3f}"
+    error = "" if outcome.error_ns is None else f"{outcome.error_ns:+d}"
+    verdict = "holds" if outcome.holds else "DOES NOT HOLD"
+    return (outcome.behaviour.name, str(outcome.sent), str(len(outcome.arrived_ns)), expected, error, verdict)
