@@ -1,5 +1,6 @@
 """The machine: frozen between commands, on deadlines, never left behind."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from tsnlab.virtual.machine import GRANT_NS, Machine
 from tsnlab.virtual.modules import load_order
 
 pytestmark = pytest.mark.lab
+
+ENV = {"PATH": "/usr/bin:/bin"}
 
 
 def test_a_command_runs_in_the_guests_kernel(shell, linux):
@@ -171,3 +174,15 @@ def test_debians_kernel_runs_by_the_wall_clock_and_is_frozen_between_commands(
         machine.drive(lambda: command.returncode is not None, Deadline(30), "uname")
         assert command.out.decode().strip() == debian_linux.version
     assert living(group) == []
+
+
+def test_an_interrupt_leaves_the_machine_usable(machine, shell):
+    group = os.getpid()
+    for _ in range(10):
+        noise = machine.submit({"do": "run", "argv": ["sh", "-c", "while echo noise; do sleep 0.01; done"], "env": ENV})
+        pressed = subprocess.Popen(["/bin/sh", "-c", f"sleep 0.1; kill -INT {group}"])
+        with pytest.raises(KeyboardInterrupt):
+            machine.drive(lambda: False, Deadline(30), "nothing")
+        pressed.wait()
+        machine.submit({"do": "signal", "number": noise.number, "signal": signal.SIGKILL})
+    assert shell("echo alive").strip() == "alive"

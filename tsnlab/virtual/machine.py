@@ -19,6 +19,7 @@ from tsnlab.deadline import Deadline
 from tsnlab.errors import DeadlineError, MachineError
 from tsnlab.virtual import agent, xstate
 from tsnlab.virtual.calendar import Calendar
+from tsnlab.virtual.interrupt import Interrupt, held_back
 from tsnlab.virtual.process import KernelProcess, read_available
 
 GRANT_NS = 10_000_000
@@ -141,20 +142,29 @@ class Machine:
         process = self._require_open()
         if self.calendar is None:
             process.resume()
-        grace = Deadline(None)
         try:
-            while not (self._can_halt() and done()):
-                if deadline.expired:
-                    if self._can_halt():
-                        at = f"{self.now_ns / 1e9:.3f} s after boot in the lab's time"
-                        raise DeadlineError(f"no {waited_for} within {deadline.seconds:g} s of wall time ({at})")
-                    grace = Deadline(GRACE_S) if grace.seconds is None else grace
-                    if grace.expired:
-                        self._fail(f"hangs: no {waited_for} within {deadline.seconds:g} s, and no time passes in it")
-                self._turn(process)
+            with held_back() as interrupt:
+                self._run_until(done, deadline, waited_for, interrupt)
         finally:
             if self.calendar is None and not self.closed and not self._commands:
                 process.freeze()
+
+    def _run_until(self, done: Callable[[], bool], deadline: Deadline, waited_for: str, interrupt: Interrupt) -> None:
+        assert self._process is not None
+        grace = Deadline(None)
+        while not (self._can_halt() and done()):
+            if deadline.expired or interrupt.requested:
+                if self._can_halt():
+                    break
+                grace = Deadline(GRACE_S) if grace.seconds is None else grace
+                if grace.expired:
+                    self._fail(f"hangs: no {waited_for}, and no time passes in it")
+            self._turn(self._process)
+        else:
+            return
+        if not interrupt.requested:
+            at = f"{self.now_ns / 1e9:.3f} s after boot in the lab's time"
+            raise DeadlineError(f"no {waited_for} within {deadline.seconds:g} s of wall time ({at})")
 
     @property
     def now_ns(self) -> int:
