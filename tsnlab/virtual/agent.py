@@ -178,19 +178,19 @@ class Agent:
             for child in self.children.values():
                 if child.pid == pid:
                     child.status = os.waitstatus_to_exitcode(status)
-        for child in [c for c in self.children.values() if c.status is not None and not self.open_output(c)]:
+        for child in [c for c in self.children.values() if c.status is not None]:
+            self.drain(child)
             del self.children[child.number]
             self.send(child.number, EXIT, str(child.status).encode())
 
-    def open_output(self, child: Child) -> bool:
-        """Whether a command that has ended left output unread; a daemon it left behind does not count."""
+    def drain(self, child: Child) -> None:
+        """Sends on what a command that has ended left unread; what a daemon of its own still holds open is closed."""
         for fd in list(child.streams):
             while fd in child.streams and select.select([fd], [], [], 0)[0]:
                 self.forward(child, fd)
-        for fd in list(child.streams):
+        for fd in child.streams:
             os.close(fd)
-            del child.streams[fd]
-        return False
+        child.streams.clear()
 
     def take_commands(self) -> None:
         """Executes the commands that lie in the inbox, in the order of their numbers."""
