@@ -66,7 +66,7 @@ class Spectrum:
         if not size or not cycle_ns:
             return np.zeros(0), np.zeros(0)
         amplitude: Floats = np.asarray(np.sqrt(power) * 2 / float(_hann(size).sum()), dtype=np.float64)
-        frequencies: Floats = np.arange(len(power)) * (1e9 / cycle_ns / size)
+        frequencies: Floats = np.asarray(np.arange(len(power)) * (1e9 / cycle_ns / size), dtype=np.float64)
         return frequencies[1:], amplitude[1:]
 
     def lines(self, cycle_ns: int, most: int = 5, least_db: float = 15.0) -> list[Line]:

@@ -23,6 +23,7 @@ from tsnlab import packets
 from tsnlab.errors import ConfigError
 from tsnlab.formats.chunk import Chunk, Damage, Integers
 from tsnlab.formats.digits import Mask, time_of, time_text
+from tsnlab.formats.handback import HandBack
 from tsnlab.formats.json_template import Template
 
 Bytes = npt.NDArray[np.uint8]
@@ -54,7 +55,6 @@ _BLOCK = 4 << 20
 _LONGEST = 1 << 20  # no line is longer; without a limit, a file without line ends would be read as a whole
 _UNKNOWN = "unknown"
 _MOST_USELESS = 8
-_MOST_WAITING = 100_000  # a stream that ended early must not make all others wait
 
 
 class NetlatencySource:
@@ -75,7 +75,6 @@ class NetlatencySource:
         )
         self._block = block
         self._templates: list[Template] = []
-        self._last: dict[int, tuple[int, ...]] = {}
         if not self.path.is_file():
             raise ConfigError(f"{self.path}: no such file; expected netlatency's JSON lines")
 
@@ -84,24 +83,18 @@ class NetlatencySource:
         self.damage = Damage()
         self.errors = {"lines": 0, "dropped_packets": 0}
         first_line = 1
-        held: Table | None = None
+        back = HandBack()
         with self.path.open("rb") as file:
             for block in _blocks(file, self._block, self.damage):
                 table, lines = self._parse(block, first_line)
                 first_line += lines
                 self._take_interval(table)
-                if not len(table["seq"]):
-                    continue
-                if not _has_last(table) and held is None:
-                    yield _chunk(table)
-                    continue
-                # the next packet of a stream tells when the one before left
-                table = table if held is None else _stacked(held, table)
-                done, held = _handed_back(table)
-                if len(done["seq"]):
-                    yield _chunk(done)
-        if held is not None:
-            yield _chunk(held)
+                done = back.push(table) if len(table["seq"]) else None
+                if done is not None:
+                    yield done
+        rest = back.finish()
+        if rest is not None:
+            yield rest
 
     def _take_interval(self, table: Table) -> None:
         if not self.about.cycle_ns and len(table["seq"]) and table["interval_us"][0] > 0:
@@ -294,35 +287,3 @@ def _rows(
     kept = np.repeat(lengths == length, lengths + 1)
     copied: Bytes = block[: len(kept)][kept].reshape(len(chosen), length + 1)[:, :length]
     return copied
-
-
-def _has_last(table: Table) -> bool:
-    return any(table[name].any() for name in _COLUMNS if name.startswith("last "))
-
-
-def _chunk(table: Table) -> Chunk:
-    columns = {name: values for name, values in table.items() if name in packets.COLUMNS}
-    return Chunk({name: values for name, values in columns.items() if name in packets.KEY_COLUMNS or values.any()})
-
-
-def _stacked(one: Table, other: Table) -> Table:
-    return {name: np.concatenate([one[name], other[name]]) for name in _COLUMNS}
-
-
-def _handed_back(table: Table) -> tuple[Table, Table | None]:
-    """Moves the times of the packet before to that packet; the last packets of all streams have to wait."""
-    followed = np.zeros(len(table["seq"]), dtype=np.bool_)
-    for stream in np.unique(table["stream"]).tolist():
-        rows = np.flatnonzero(table["stream"] == stream)
-        next_one = table["seq"][rows[1:]] == table["seq"][rows[:-1]] + 1
-        followed[rows[:-1]] = True
-        for name in ("tx_kernel_netsched", "tx_kernel_hardware"):
-            moved = table[f"last {name}"][rows[1:]]
-            given = next_one & (moved != 0)
-            table[name][rows[:-1][given]] = moved[given]
-    # in the order of the file: only what no waiting packet comes before
-    end = int(np.argmin(followed)) if not followed.all() else len(followed)
-    if len(followed) - end > _MOST_WAITING:
-        end = len(followed)
-    done = {name: values[:end] for name, values in table.items()}
-    return done, {name: values[end:] for name, values in table.items()} if end < len(followed) else None
