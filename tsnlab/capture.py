@@ -198,27 +198,40 @@ def _late(errors: dict[str, int]) -> dict[str, int]:
     return {reason: count for reason, count in counts.items() if count}
 
 
-def record(lab: Lab, case: Case, sync: Sync | None = None) -> pd.DataFrame:
-    """Measures the case's stream once.
+def record(lab: Lab, case: Case, sync: Sync | None = None, *, attempts: int = 1) -> pd.DataFrame:
+    """Measures the case's stream once, and once more if the synchronisation was lost meanwhile.
 
     With a run folder, what the nodes report is kept as it comes (``capture.jsonl``) and becomes
-    ``packets.parquet`` in the end, also when the measurement is cut short.
+    ``packets.parquet`` in the end, also when the measurement is cut short; ``sync.parquet`` has every offset
+    that was seen meanwhile.
 
     Args:
         sync: the running synchronisation; without it the numbers count as not synchronised.
+        attempts: so many measurements at most; each but the first waits until the clocks are locked again.
 
     Returns:
         The packets table (see :mod:`tsnlab.packets`).
 
     Raises:
         MeasurementError: it was cut short; says why, and how many packets are kept where.
+        SyncError: the synchronisation was lost and does not come back.
     """
+    frame = _once(lab, case, sync)
+    for _ in range(attempts - 1):
+        if sync is None or table.info(frame).sync["ok"]:
+            break
+        sync.wait_locked()
+        frame = _once(lab, case, sync)
+    return frame
+
+
+def _once(lab: Lab, case: Case, sync: Sync | None) -> pd.DataFrame:
     measurement = Measurement(lab, case)
     with _kept(measurement, sync), progress(case.stream.packets, "packets received", "packets") as bar:
         measurement.listener.on_rows = bar.update
         measurement.run()
     frame = measurement.frame(sync, complete=True)
-    _keep(lab, frame)
+    _keep(lab, frame, sync)
     return frame
 
 
@@ -230,7 +243,7 @@ def _kept(measurement: Measurement, sync: Sync | None) -> Iterator[None]:
     except (TsnlabError, KeyboardInterrupt) as error:
         measurement.stop()
         frame = measurement.frame(sync, complete=False)
-        where = _keep(measurement.lab, frame)
+        where = _keep(measurement.lab, frame, sync)
         received = table.info(frame).received
         reason = str(error) or "interrupted"
         raise MeasurementError(
@@ -239,9 +252,11 @@ def _kept(measurement: Measurement, sync: Sync | None) -> Iterator[None]:
         ) from error
 
 
-def _keep(lab: Lab, frame: pd.DataFrame) -> str:
+def _keep(lab: Lab, frame: pd.DataFrame, sync: Sync | None) -> str:
     if lab.folder is None:
         return "not kept: the lab was opened without a run folder"
+    if sync is not None:
+        sync.table().to_parquet(lab.folder / "sync.parquet")
     path = lab.folder / "packets.parquet"
     parquet.write(frame, path)
     (lab.folder / "capture.jsonl").unlink(missing_ok=True)

@@ -1,9 +1,16 @@
 """ptp4l's configuration is the guide's, and its log is understood line by line."""
 
+import shutil
+import subprocess
+
 import pytest
 
-from tsnlab.ptp import config
+from tsnlab.errors import ConfigError
+from tsnlab.ptp import config, pmc
 from tsnlab.ptp.log import Message, Offset, PortState, parse
+from tsnlab.ptp.options import OPTIONS, SINCE_4, named_for
+from tsnlab.ptp.phc2sys import Phc2sys
+from tsnlab.ptp.system import Reading
 
 
 @pytest.mark.parametrize(
@@ -60,3 +67,85 @@ def test_in_one_kernel_the_shared_clock_is_watched_and_not_steered():
     text = config.text(["eth1"], grandmaster=False, one_kernel=True)
     assert "max_frequency           1\n" in text
     assert "time_stamping           software" in text
+
+
+# --- options ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("logSyncIntervall", "-3", "unknown option"),
+        ("logsyncinterval", "-3", "did you mean logSyncInterval"),
+        ("priority1", "256", "not within 0 to 255"),
+        ("network_transport", "L3", "none of L2, UDPv4, UDPv6"),
+        ("tx_timestamp_timeout", "ten", "not a whole number"),
+    ],
+)
+def test_an_option_that_ptp4l_would_refuse_is_refused(name, value, message):
+    with pytest.raises(ConfigError, match=message):
+        config.options(grandmaster=True, one_kernel=False, **{name: value})
+
+
+def test_two_ways_to_say_that_a_clock_only_follows_do_not_mix():
+    with pytest.raises(ConfigError, match="cannot be mixed with gmCapable 0"):
+        config.options(grandmaster=False, one_kernel=False, clientOnly="1")
+
+
+def test_gptp_is_linuxptps_profile():
+    options = config.options(grandmaster=True, one_kernel=False, gptp=True)
+    assert (options["priority1"], options["logAnnounceInterval"], options["follow_up_info"]) == ("248", "0", "1")
+    assert options["ptp_dst_mac"] == "01:80:C2:00:00:0E"
+
+
+@pytest.mark.skipif(not shutil.which("ptp4l"), reason="needs ptp4l")
+def test_every_known_option_is_known_to_ptp4l(tmp_path):
+    version = subprocess.run(["ptp4l", "-v"], capture_output=True, text=True, check=True).stdout
+    newer = SINCE_4 if version.startswith(("1.", "2.", "3.")) else frozenset()
+    for name, option in ((name, option) for name, option in OPTIONS.items() if name not in newer):
+        value = option.words[0] if option.words else "01:1B:19:00:00:00" if name.endswith("_mac") else "/x"
+        value = value if option.words or option.text else f"{max(option.low, min(option.high, 1)):g}"
+        (line,) = named_for(version, {name: value}).items()
+        path = tmp_path / "ptp4l.cfg"
+        path.write_text(f"[global]\n{line[0]} {line[1]}\n")
+        run = subprocess.run(["ptp4l", "-f", path, "-q"], capture_output=True, text=True, check=False)
+        assert "unknown option" not in run.stderr, name
+        assert "range" not in run.stderr, (name, run.stderr)
+
+
+# --- what the programs say --------------------------------------------------------------------------
+
+
+def test_a_line_of_phc2sys_names_clock_servo_and_frequency():
+    offset = parse("phc2sys[12.5]: /dev/ptp0 sys offset        -1 s2 freq      -2 delay     64")
+    assert (offset.clock, offset.servo, offset.frequency_ppb) == ("/dev/ptp0", 2, -2)
+    # 1.8 does not name the clock
+    assert parse("phc2sys[12.5]: phc offset 7 s1 freq +5 delay 64").clock == ""
+
+
+def test_phc2sys_is_started_as_in_the_guide():
+    value = Phc2sys("/dev/ptp1", "CLOCK_REALTIME")
+    assert " ".join(value.argv()) == "phc2sys -c /dev/ptp1 -s CLOCK_REALTIME -m -q -w -O 0"
+
+
+def test_an_answer_of_pmc_is_a_value():
+    text = (
+        "sending: GET TIME_STATUS_NP\n"
+        "\t020000.fffe.000001-0 seq 0 RESPONSE MANAGEMENT TIME_STATUS_NP \n"
+        "\t\tmaster_offset              -64\n"
+        "\t\tlastGmPhaseChange          0x0000'0000000000000000.0000\n"
+        "\t\tgmIdentity                 020000.fffe.000101\n"
+    )
+    (answer,) = pmc.parse(text)
+    assert (answer.clock, answer.port, answer.dataset) == ("020000.fffe.000001", 0, "TIME_STATUS_NP")
+    assert answer.integer("master_offset") == -64
+    assert answer.fields["gmIdentity"] == "020000.fffe.000101"
+
+
+def test_no_answer_of_pmc_is_none():
+    assert pmc.parse("sending: GET TIME_STATUS_NP\n") == []
+
+
+def test_a_jump_of_a_clock_is_what_did_not_pass():
+    before, after = Reading("a", 1_000, 500, 0), Reading("a", 3_600, 3_000, 0)
+    assert after.jump_since(before) == 100

@@ -3,6 +3,7 @@
 Source: the guide, Step 1; ptp4l(8), linuxptp's clock.c and port.c for what they log.
 """
 
+from tsnlab.ptp.diagnosis import Cause
 from tsnlab.ptp.sync import Sync, launch
 
-__all__ = ["Sync", "launch"]
+__all__ = ["Cause", "Sync", "launch"]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tsnlab.ptp.options import check
+
 _GUIDE = {
     "priority1": "128",
     "priority2": "128",
@@ -36,18 +38,48 @@ _ONE_KERNEL = {
 }
 
 
-def text(interfaces: Sequence[str], *, grandmaster: bool, one_kernel: bool) -> str:
+_GPTP = {
+    # configs/gPTP.cfg of linuxptp, where the guide differs from it
+    "priority1": "248",
+    "priority2": "248",
+    "logAnnounceInterval": "0",
+    "follow_up_info": "1",
+    "ptp_dst_mac": "01:80:C2:00:00:0E",
+}
+
+
+def options(*, grandmaster: bool, one_kernel: bool, gptp: bool = False, **other: str) -> dict[str, str]:
+    """The options of the section [global], checked.
+
+    Args:
+        grandmaster: whether this node may be the source of time (the switch), or only follows.
+        one_kernel: whether all nodes are namespaces of one kernel without hardware clocks.
+        gptp: the profile of IEEE 802.1AS as linuxptp has it, instead of the guide's values.
+        other: options that are set otherwise, by ptp4l's names.
+
+    Raises:
+        ConfigError: an option is unknown or its value is not valid.
+    """
+    found = {"gmCapable": str(int(grandmaster)), **_GUIDE, "follow_up_info": str(int(grandmaster))}
+    found |= _GPTP if gptp else {}
+    found |= _ONE_KERNEL if one_kernel else {}
+    found |= other
+    check(found)
+    return found
+
+
+def text(interfaces: Sequence[str], *, grandmaster: bool, one_kernel: bool, gptp: bool = False, **other: str) -> str:
     """The file for ``ptp4l -f``.
 
     Args:
         interfaces: the ports.
-        grandmaster: whether this node may be the source of time (the switch), or only follows.
-        one_kernel: whether all nodes are namespaces of one kernel without hardware clocks.
+        grandmaster, one_kernel, gptp, other: see :func:`options`.
+
+    Raises:
+        ConfigError: an option is unknown or its value is not valid.
     """
-    options = {"gmCapable": str(int(grandmaster)), **_GUIDE, "follow_up_info": str(int(grandmaster))}
-    if one_kernel:
-        options |= _ONE_KERNEL
-    lines = ["[global]", *(f"{name:23} {value}" for name, value in options.items())]
+    settings = options(grandmaster=grandmaster, one_kernel=one_kernel, gptp=gptp, **other)
+    lines = ["[global]", *(f"{name:23} {value}" for name, value in settings.items())]
     for interface in interfaces:
         lines += ["", f"[{interface}]", "transportSpecific 0x1"]
     return "\n".join(lines) + "\n"

@@ -6,11 +6,13 @@ Source: linuxptp's print.c, clock.c, port.c, phc2sys.c, versions 1.8 to 4.4.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _PREFIX = re.compile(r"^.*?(?:ptp4l|phc2sys)(?:\[\d+\])?(?:: )?\[(\d+\.\d+)\]:? (.*)$")
 _RMS = re.compile(r"rms +(-?\d+) max +(-?\d+) freq +([+-]\d+) \+/- +(\d+)(?: delay +(-?\d+) \+/- +(\d+))?")
-_ONE = re.compile(r"(?:master|phc|sys) offset +(-?\d+) s(\d) freq +([+-]\d+)(?: (?:path )?delay +(-?\d+))?")
+_ONE = re.compile(
+    r"(?:(\S+) )?(master|phc|sys|pps) offset +(-?\d+) s(\d) freq +([+-]\d+)(?: (?:path )?delay +(-?\d+))?"
+)
 _STATE = re.compile(r"port (\d+)(?: \(([^)]+)\))?: (\S+) to (\S+) on (\S+)")
 
 
@@ -22,11 +24,17 @@ class Offset:
         monotonic_s: the program's CLOCK_MONOTONIC in seconds.
         worst_ns: the largest absolute offset since the line before, in nanoseconds.
         delay_ns: the path delay in nanoseconds; None if none has been measured.
+        frequency_ppb: how far the clock is steered, in parts per billion.
+        servo: 0 unlocked, 1 stepping, 2 locked, 3 locked and stable; None where the line is a summary.
+        clock: which clock, as phc2sys 1.9 and later say.
     """
 
     monotonic_s: float
     worst_ns: int
     delay_ns: int | None
+    frequency_ppb: int = field(default=0, compare=False)
+    servo: int | None = field(default=None, compare=False)
+    clock: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -55,9 +63,12 @@ def parse(line: str) -> Offset | PortState | Message | None:
         return None
     moment, text = float(prefix[1]), prefix[2]
     if match := _RMS.search(text):
-        return Offset(moment, abs(int(match[2])), int(match[5]) if match[5] else None)
+        delay = int(match[5]) if match[5] else None
+        return Offset(moment, abs(int(match[2])), delay, int(match[3]), clock=text[: match.start()].strip())
     if match := _ONE.search(text):
-        return Offset(moment, abs(int(match[1])), int(match[4]) if match[4] else None)
+        delay = int(match[6]) if match[6] else None
+        clock = "" if match[2] == "master" else match[1] or ""
+        return Offset(moment, abs(int(match[3])), delay, int(match[5]), int(match[4]), clock)
     if match := _STATE.search(text):
         return PortState(moment, int(match[1]), match[3], match[4], match[5])
     return Message(moment, text)

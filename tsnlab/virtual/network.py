@@ -78,6 +78,11 @@ def _socket(index: int, side: int) -> str:
     return f"cable{index}{'ab'[side]}"
 
 
+def plug(spec: LabFile, end: Endpoint) -> str:
+    """The interface in :data:`CABLES` that an interface of a node is plugged into."""
+    return next(_socket(index, link.ends.index(end)) for index, link in enumerate(spec.links) if end in link.ends)
+
+
 def _plug(spec: LabFile, pids: Mapping[str, int], index: int, link: Link, side: int) -> Iterable[str]:
     end = link.ends[side]
     interface = spec.interface(end)
