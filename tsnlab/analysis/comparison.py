@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tsnlab.analysis.confidence import Interval, Z, percentile_intervals
 from tsnlab.analysis.tally import Tally
@@ -87,11 +88,11 @@ def _apart(one: Interval, other: Interval) -> bool:
 def _distance(first: Tally, second: Tally) -> float:
     pairs = [tally.bins() for tally in (first, second)]
     everywhere = np.union1d(pairs[0][0], pairs[1][0])
-    shares = []
+    shares: list[npt.NDArray[np.float64]] = []
     for values, counts in pairs:
         ends = np.concatenate([[0], np.cumsum(counts)])
-        shares.append(ends[np.searchsorted(values, everywhere, side="right")] / ends[-1])
-    return float(np.abs(shares[0] - shares[1]).max())
+        shares.append(ends[np.searchsorted(values, everywhere, side="right")] / float(ends[-1]))
+    return float(np.max(np.abs(shares[0] - shares[1])))
 
 
 def _kolmogorov(distance: float, first: int, second: int) -> float:
@@ -100,5 +101,5 @@ def _kolmogorov(distance: float, first: int, second: int) -> float:
     scaled = (root + 0.12 + 0.11 / root) * distance
     if scaled < 0.3:
         return 1.0
-    terms = (2 * (-1) ** (k - 1) * math.exp(-2 * k * k * scaled * scaled) for k in range(1, 101))
+    terms = ((2 if k % 2 else -2) * math.exp(-2 * k * k * scaled * scaled) for k in range(1, 101))
     return min(1.0, max(0.0, sum(terms)))

@@ -77,6 +77,10 @@ class Statistics:
             info=self.info(),
         )
 
+    def together(self) -> Measured:
+        """The scheduled times of all streams, without their course."""
+        return _together([one.scheduled for one in self.streams.values()])
+
     def _any_arrival(self) -> bool:
         return self.about.arrival is not None or any(one.scheduled.tally.count for one in self.streams.values())
 

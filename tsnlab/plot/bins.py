@@ -12,11 +12,15 @@ MOST_BINS = 160
 
 @dataclass(frozen=True)
 class Histogram:
-    """Counts, shape (n,), between edges, shape (n + 1,), all `width` apart; in the unit of the values."""
+    """Counts, shape (n,), between edges, shape (n + 1,), all `width` apart; in the unit of the values.
+
+    `lowest` is the smallest value.
+    """
 
     counts: npt.NDArray[np.int64]
     edges: npt.NDArray[np.float64]
     width: int
+    lowest: int
 
 
 def histogram(values: npt.NDArray[np.int64], *, most: int = MOST_BINS) -> Histogram:
@@ -30,14 +34,21 @@ def histogram(values: npt.NDArray[np.int64], *, most: int = MOST_BINS) -> Histog
         values: shape (n,), n > 0.
         most: how many bins at most, 2 or more.
     """
+    return weighted(values, np.ones(len(values), dtype=np.int64), most=most)
+
+
+def weighted(values: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], *, most: int = MOST_BINS) -> Histogram:
+    """Likewise, of values that are there `counts` times each; shapes (n,), n > 0."""
     lowest = int(values.min())
     steps = values - lowest
     # of values that are all the same, the step cannot be told: 1
     step = int(np.gcd.reduce(steps)) or 1
     per_bin = _round_up(int(steps.max()) // step // most + 1)
-    counts = np.bincount(steps // (step * per_bin))
-    edges = lowest - step / 2 + np.arange(len(counts) + 1, dtype=np.float64) * (step * per_bin)
-    return Histogram(counts.astype(np.int64), edges, step * per_bin)
+    places = steps // (step * per_bin)
+    filled = np.zeros(int(places.max()) + 1, dtype=np.int64)
+    np.add.at(filled, places, counts)
+    edges = lowest - step / 2 + np.arange(len(filled) + 1, dtype=np.float64) * (step * per_bin)
+    return Histogram(filled, edges, step * per_bin, lowest)
 
 
 def _round_up(number: int) -> int:

@@ -111,11 +111,11 @@ def gates(
         raise ConfigError("gates: the capture does not say how long a cycle is; pass cycle_ns")
     starts = frame["interval_start"].dropna()
     found = openings(schedule, span, int(starts.iloc[0]) if len(starts) else schedule.base_time_ns)
-    own = _own_class(found, about.window) if traffic_class is None else traffic_class
+    own = own_class(found, about.window) if traffic_class is None else traffic_class
     heading = title or f"{about.case}: gates and packets"
     with sheet(heading, captions(frame, about), badges(about), (11, 6.2 if len(frame) else 4.2)) as figure:
         panels = _panels(figure, with_packets=len(frame) > 0)
-        _draw_gates(panels[0], found, own)
+        draw_gates(panels[0], found, own)
         if len(frame):
             _draw_packets(panels[1], frame, span)
         if about.window:
@@ -151,7 +151,8 @@ def _classes(mask: int) -> Iterator[int]:
     return (bit for bit in range(mask.bit_length()) if mask >> bit & 1)
 
 
-def _own_class(found: list[Opening], window: tuple[int, int] | None) -> int | None:
+def own_class(found: list[Opening], window: tuple[int, int] | None) -> int | None:
+    """The traffic class that has the least open time among those whose gate is open throughout the window."""
     if window is None:
         return None
     open_ns: dict[int, int] = {}
@@ -161,7 +162,8 @@ def _own_class(found: list[Opening], window: tuple[int, int] | None) -> int | No
     return min(around, key=lambda traffic_class: open_ns[traffic_class], default=None)
 
 
-def _draw_gates(axes: Axes, found: list[Opening], own: int | None) -> None:
+def draw_gates(axes: Axes, found: list[Opening], own: int | None) -> None:
+    """A row for each traffic class, with bars where its gate is open; `own` is the stream's."""
     dress(axes, "Open gates", grid="x")
     classes = range(max((one.traffic_class for one in found), default=0) + 1)
     for traffic_class in classes:

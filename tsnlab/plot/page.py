@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tsnlab import packets
-from tsnlab.analysis.indicators import TITLES, indicators, rt_app_latency_ns, scheduled_times_ns
+from tsnlab.analysis.indicators import TITLES, Indicators, indicators, rt_app_latency_ns, scheduled_times_ns
 from tsnlab.analysis.summary import Summary
 from tsnlab.plot.bins import Histogram, histogram
 from tsnlab.plot.sheet import (
@@ -62,9 +62,32 @@ def report(frame: pd.DataFrame, *, title: str | None = None, guide: Guide | None
         ConfigError: the table carries no description.
     """
     about = packets.info(frame)
-    measured = indicators(frame)
+    lines = captions(frame, about)
+    return draw(indicators(frame), _bins_of(frame), about, lines, title=title, guide=guide)
+
+
+def draw(
+    measured: Indicators,
+    bins: Mapping[str, Histogram],
+    about: packets.CaptureInfo,
+    lines: tuple[str, ...],
+    *,
+    title: str | None = None,
+    guide: Guide | None = None,
+) -> Figure:
+    """The guide's figure from what has been counted already.
+
+    Args:
+        measured: the indicators.
+        bins: the histograms of `scheduled_times_us` and `rt_app_latency_us`, in nanoseconds; what has no
+            packets is not there.
+        about: the capture.
+        lines: the captions.
+        title: of the figure; by default names the case.
+        guide: see `report`.
+    """
     heading = title or f"{about.case}: TSN latency and jitter"
-    with sheet(heading, captions(frame, about), badges(about), (11, 8)) as figure:
+    with sheet(heading, lines, badges(about), (11, 8)) as figure:
         grid = figure.add_gridspec(2, 2)
         places = {
             "scheduled_times_us": grid[0, :],
@@ -72,19 +95,26 @@ def report(frame: pd.DataFrame, *, title: str | None = None, guide: Guide | None
             "network_jitter_ns": grid[1, 1],
         }
         for name, place in places.items():
-            _panel(figure.add_subplot(place), frame, getattr(measured, name), name, (guide or {}).get(name))
+            own = bins.get("rt_app_latency_us" if name == "rt_app_latency_us" else "scheduled_times_us")
+            _panel(figure.add_subplot(place), own, getattr(measured, name), name, (guide or {}).get(name))
     return figure
 
 
-def _panel(axes: Axes, frame: pd.DataFrame, summary: Summary, name: str, guide: Range | None) -> None:
-    series = rt_app_latency_ns(frame) if name == "rt_app_latency_us" else scheduled_times_ns(frame)
-    values = packets.taken(series)
-    if not len(values):
+def _bins_of(frame: pd.DataFrame) -> dict[str, Histogram]:
+    values = {
+        "scheduled_times_us": packets.taken(scheduled_times_ns(frame)),
+        "rt_app_latency_us": packets.taken(rt_app_latency_ns(frame)),
+    }
+    return {name: histogram(one) for name, one in values.items() if len(one)}
+
+
+def _panel(axes: Axes, own: Histogram | None, summary: Summary, name: str, guide: Range | None) -> None:
+    if own is None:
         dress(axes, TITLES[name])
         empty_note(axes, "no packets sent" if name == "rt_app_latency_us" else "no packets received")
         return
     scale = _scale(summary)
-    bins = _binned(values, summary, name)
+    bins = _mirrored(own, summary) if name == "network_jitter_ns" else own
     edges = bins.edges / scale.ns
     beside = (guide[0] * scale.factor, guide[1] * scale.factor) if guide else None
     shown = _shown(edges, beside)
@@ -104,13 +134,11 @@ def _scale(summary: Summary) -> _Scale:
     return _Scale("µs", 1000, 1e-3, 3) if far else _Scale("ns", 1, 1, 1)
 
 
-def _binned(values: npt.NDArray[np.int64], summary: Summary, name: str) -> Histogram:
-    bins = histogram(values)
-    if name != "network_jitter_ns":
-        return bins
-    # jitter is the scheduled time seen from the mean, early to the right: the same bins, mirrored
-    mean_ns = float(values.min()) + (summary.max or 0)
-    return Histogram(bins.counts[::-1], mean_ns - bins.edges[::-1], bins.width)
+def _mirrored(bins: Histogram, summary: Summary) -> Histogram:
+    """Jitter is the scheduled time seen from the mean, early to the right: the same bins, mirrored."""
+    # the maximum of the jitter is the distance of the lowest value to the mean
+    mean_ns = bins.lowest + (summary.max or 0)
+    return Histogram(bins.counts[::-1], mean_ns - bins.edges[::-1], bins.width, bins.lowest)
 
 
 def _bars(axes: Axes, bins: Histogram, edges: npt.NDArray[np.float64], colour: str, digits: int) -> None:

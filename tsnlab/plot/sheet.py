@@ -167,13 +167,19 @@ def origin(about: CaptureInfo) -> str:
 
 def captions(frame: pd.DataFrame, about: CaptureInfo) -> tuple[str, ...]:
     """The lines below a figure: origin and counts, clock and timestamps, the first and the last cycle."""
+    starts = frame["interval_start"].dropna()
+    ends = (None, None) if starts.empty else (int(starts.min()), int(starts.max()))
+    return captions_between(about, *ends)
+
+
+def captions_between(about: CaptureInfo, first: int | None, last: int | None) -> tuple[str, ...]:
+    """The lines below a figure whose first and last cycle begin at these times."""
     clock = f"clock: {about.clock or 'not named'}"
     clock += f" · arrival: {about.arrival_text}" if about.arrival else ""
-    starts = frame["interval_start"].dropna()
-    if starts.empty:
+    if first is None or last is None:
         return origin(about), clock
-    first, last = (np.datetime64(int(end), "ns") for end in (starts.min(), starts.max()))
-    return origin(about), clock, f"cycles beginning from {first} to {last} TAI"
+    begin, end = (np.datetime64(moment, "ns") for moment in (first, last))
+    return origin(about), clock, f"cycles beginning from {begin} to {end} TAI"
 
 
 def badges(about: CaptureInfo) -> tuple[str, ...]:

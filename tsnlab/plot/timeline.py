@@ -94,7 +94,7 @@ def _panel(axes: Axes, frame: pd.DataFrame, series: pd.Series[int], name: str) -
     if len(values) > MOST_POINTS:
         notes += ", in slices of time: band from minimum to maximum, line at the mean"
         order = np.argsort(times, kind="stable")
-        _draw_envelope(axes, envelope(times[order], values[order]), COLOURS[name])
+        draw_envelope(axes, envelope(times[order], values[order]), COLOURS[name])
     else:
         axes.plot(times, values, ".", color=COLOURS[name], markersize=3.2, alpha=0.6, markeredgewidth=0)
     dress(axes, TITLES[name], notes, grid="both")
@@ -103,7 +103,8 @@ def _panel(axes: Axes, frame: pd.DataFrame, series: pd.Series[int], name: str) -
     plain_numbers(axes, "y")
 
 
-def _draw_envelope(axes: Axes, shape: Envelope, colour: str) -> None:
+def draw_envelope(axes: Axes, shape: Envelope, colour: str) -> None:
+    """A band from the minima to the maxima, and a line at the means."""
     axes.fill_between(shape.times, shape.lowest, shape.highest, color=colour, alpha=0.3, linewidth=0)
     for edge in (shape.lowest, shape.highest):
         axes.plot(shape.times, edge, color=colour, linewidth=0.5)

@@ -1,0 +1,209 @@
+"""`tsnlab analyse`: any format by its content, the numbers of run.json, and damage that is told."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tsnlab import analyse, packets
+from tsnlab.analysis.indicators import indicators
+from tsnlab.analysis.statistics import Statistics
+from tsnlab.errors import ConfigError
+from tsnlab.formats import parquet
+from tsnlab.formats.chunk import Chunk
+from tsnlab.plot import streamed
+
+CYCLE = 2_000_000
+BASE = 1_588_076_872_000_000_000
+ABOUT = packets.CaptureInfo(
+    lab="virtual",
+    case="case2",
+    cycle_ns=CYCLE,
+    window=(1_200_000, 1_300_000),
+    clock="CLOCK_TAI",
+    badges=("virtual lab",),
+)
+
+
+class Schedule:
+    cycle_ns = 1_000_000
+    base_time_ns = BASE
+    entries = ((1, 200_000), (2, 100_000), (4, 700_000))
+
+
+def frame_of(count: int = 400, shift: int = 0) -> Any:
+    rng = np.random.default_rng(6)
+    starts = [BASE + seq * CYCLE for seq in range(count)]
+    late = rng.integers(1_253_100, 1_253_400, count) + shift
+    talker = [(seq, start, start + 9, start + 3119) for seq, start in enumerate(starts)]
+    listener = [
+        (1, seq, start, start + 9, start + 3119, start + int(late[seq]), 0, start + int(late[seq]) + 30_000)
+        for seq, start in enumerate(starts)
+        if seq not in (17, 18)
+    ]
+    return packets.from_records(talker, listener, ABOUT, stream=1)
+
+
+def run(*arguments: str | Path) -> int:
+    parser = argparse.ArgumentParser()
+    analyse.add_parser(parser.add_subparsers())
+    return int(analyse.run(parser.parse_args(["analyse", *map(str, arguments)])))
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> Any:
+    assert run(*arguments, "--json") == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def capture(tmp_path: Path) -> Path:
+    return parquet.write(frame_of(), tmp_path / "packets.parquet")
+
+
+def test_json_holds_the_indicators_and_packets_of_run_json(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = printed(capsys, capture)
+    expected = json.loads(json.dumps(indicators(frame_of()).to_json()))
+    assert found["packets"] == expected["packets"]
+    for name, summary in expected["indicators"].items():
+        assert found["indicators"][name] == pytest.approx(summary, abs=2e-6), name
+    assert (found["format"], found["badges"], found["arrival"]) == ("parquet", ["virtual lab"], expected["arrival"])
+    assert found["streams"]["1"]["loss_bursts"]["longest"] == 2
+
+
+@pytest.mark.parametrize("suffix", ["json", "pcap", "parquet"])
+def test_the_same_packets_give_the_same_indicators_in_every_format(
+    capture: Path, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = capture.with_name(f"again.{suffix}")
+    # what was lost is in a row of the table, but in no capture of the listener
+    rows = parquet.read(capture)
+    received = packets.attach(rows[rows["rx_hardware"].notna()], packets.info(rows))
+    parquet.write(received, capture)
+    first = printed(capsys, capture, "--write", target)
+    again = printed(capsys, target, "--arrival", "rx_hardware")
+    assert again["indicators"] == first["indicators"]
+    assert again["packets"]["received"] == 398
+    assert again["packets"]["lost"] == 2
+
+
+def test_the_text_shows_the_table_the_losses_and_the_window(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capture) == 0
+    text = capsys.readouterr().out
+    assert "packets.parquet: parquet" in text
+    assert "TSN network jitter" in text
+    assert "longest burst is 2 packets, from sequence number 17" in text
+    assert "outside the window: 0 early, 0 late" in text
+
+
+def test_a_damaged_file_gives_its_packets_and_a_status_only_if_strict(
+    capture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = capture.with_name("rx.json")
+    run(capture, "--write", target)
+    text = target.read_text().splitlines()
+    text[3] = text[3][:100]
+    target.write_text("\n".join(text))
+    assert run(target) == 0
+    assert "dropped: 1" in capsys.readouterr().out
+    assert run(target, "--strict") == 2
+    assert "line 4" in capsys.readouterr().out
+
+
+def test_two_runs_are_compared_with_a_statement(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = parquet.write(frame_of(shift=500), capture.with_name("other.parquet"))
+    found = printed(capsys, capture, other)
+    assert len(found["files"]) == 2
+    assert "The runs differ" in found["comparisons"][0]["statement"]
+    assert found["comparisons"][0]["mean_difference"] == pytest.approx(500)
+
+
+def test_nl_calc_prints_its_three_objects(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capture, "--nl-calc", "guide") == 0
+    objects = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["type"] for one in objects] == [
+        "histogram-program-latency",
+        "histogram-scheduled-times",
+        "histogram-jitter",
+    ]
+
+
+def test_a_log_gives_series_and_the_allan_deviation_of_offsets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "phc2sys.log"
+    rows = [
+        f"phc2sys[{second}.000]: CLOCK_REALTIME phc offset {second % 7 - 3} s2 freq +1 delay 9" for second in range(40)
+    ]
+    log.write_text("\n".join(rows))
+    found = printed(capsys, log)
+    assert found["series"]["phc2sys offset"]["count"] == 40
+    assert found["series"]["phc2sys offset"]["allan_deviation"][0][:2] == [1, 2]
+    assert run(log) == 0
+
+
+def test_options_that_do_not_fit_are_refused(capture: Path) -> None:
+    with pytest.raises(ConfigError, match="suffix"):
+        run(capture, "--write", capture.with_name("x.txt"))
+    with pytest.raises(ConfigError, match="one file at a time"):
+        run(capture, capture, "--nl-calc", "stock")
+    with pytest.raises(ConfigError, match="--cycle"):
+        run(capture, "--cycle", "-1")
+
+
+def test_figures_are_saved_as_svg_and_png_and_say_where_they_come_from(capture: Path, tmp_path: Path) -> None:
+    assert run(capture, "--figures", tmp_path / "figures") == 0
+    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert {
+        f"packets-{kind}.{end}" for kind in ("report", "tail", "time-series", "phase") for end in ("svg", "png")
+    } == names
+
+
+def statistics_of(count: int) -> Statistics:
+    seq = np.arange(count)
+    start = BASE + seq * CYCLE
+    statistics = Statistics(ABOUT)
+    columns = {"stream": np.ones_like(seq), "seq": seq, "interval_start": start, "tx_program": start + seq % 900_000}
+    statistics.add(Chunk({**columns, "rx_hardware": start + 1_253_000 + seq % 301}))
+    return statistics
+
+
+def artists(figure: Any) -> int:
+    return sum(len(line.get_xdata()) for axes in figure.axes for line in axes.lines)
+
+
+def test_figures_of_many_packets_hold_few_points() -> None:
+    statistics = statistics_of(200_000)
+    for figure in (
+        streamed.time_series(statistics),
+        streamed.tails({"one": statistics, "other": statistics}),
+        streamed.phase(statistics, schedule=Schedule()),
+        streamed.report(statistics),
+    ):
+        assert artists(figure) < 12_000
+        texts = " ".join(text.get_text() for text in figure.texts)
+        assert "virtual lab" in texts
+
+
+def test_figures_without_packets_say_so() -> None:
+    empty = Statistics(ABOUT)
+    for figure in (
+        streamed.report(empty),
+        streamed.time_series(empty),
+        streamed.tails({"none": empty}),
+        streamed.phase(empty),
+    ):
+        figure.canvas.draw()
+    with pytest.raises(ConfigError, match="stream 4"):
+        streamed.report(empty, stream=4)
+
+
+def test_the_phase_figure_tells_how_many_packets_are_in_the_window() -> None:
+    figure = streamed.phase(statistics_of(1000))
+    assert "1,000 of 1,000 arrive in the window, 0 outside" in " ".join(
+        text.get_text() for axes in figure.axes for text in axes.texts
+    )
