@@ -13,7 +13,7 @@ from tsnlab import packets as table
 from tsnlab import traffic
 from tsnlab.case import Case, Load
 from tsnlab.errors import MeasurementError, StepError, TsnlabError
-from tsnlab.formats import iperf3, parquet
+from tsnlab.formats import datagrams, parquet
 from tsnlab.hosts import Process
 from tsnlab.progress import progress
 from tsnlab.ptp import Sync
@@ -115,7 +115,7 @@ class Measurement:
             if report.about:
                 result.check()
             else:
-                report.about = asdict(iperf3.read(result.stdout))
+                report.about = asdict(datagrams.read(result.stdout))
 
     def _start(self, report: Report, node: str, argv: list[str]) -> None:
         report.process = self.lab.host(node).start(argv, report.take)

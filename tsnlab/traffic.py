@@ -8,7 +8,7 @@ from pathlib import Path
 from tsnlab import links, node
 from tsnlab.case import Case, Load
 from tsnlab.errors import ConfigError
-from tsnlab.formats.iperf3 import HEADERS
+from tsnlab.formats.datagrams import HEADERS
 from tsnlab.lab import Endpoint
 from tsnlab.session import Lab
 

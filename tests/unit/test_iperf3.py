@@ -5,23 +5,23 @@ from pathlib import Path
 import pytest
 
 from tsnlab.errors import ConfigError
-from tsnlab.formats import iperf3
+from tsnlab.formats import datagrams
 
 DATA = Path(__file__).parent / "data"
 
 
 def test_both_sides_of_a_stopped_test_agree():
-    sent = iperf3.read((DATA / "iperf3-client-stopped.json").read_text())
-    received = iperf3.read((DATA / "iperf3-server-stopped.json").read_text())
+    sent = datagrams.read((DATA / "iperf3-client-stopped.json").read_text())
+    received = datagrams.read((DATA / "iperf3-server-stopped.json").read_text())
     assert (sent.frames, sent.bytes) == (2158, 2158 * (1448 + 42))
     assert (received.frames, received.bytes, received.lost) == (sent.frames, sent.bytes, 0)
 
 
 def test_text_that_is_not_iperf3s_is_refused():
     with pytest.raises(ConfigError, match="not what iperf3 -J prints"):
-        iperf3.read("unable to connect")
+        datagrams.read("unable to connect")
 
 
 def test_a_test_that_never_began_is_an_error_in_iperf3s_own_words():
     with pytest.raises(ConfigError, match="unable to connect to server"):
-        iperf3.read('{"start":{},"intervals":[],"end":{"sum":{}},"error":"unable to connect to server"}')
+        datagrams.read('{"start":{},"intervals":[],"end":{"sum":{}},"error":"unable to connect to server"}')
