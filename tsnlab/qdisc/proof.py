@@ -173,7 +173,7 @@ def _taprio(start_ns: int, end_ns: int) -> Taprio:
 
 def _outcome(lab: Lab, behaviour: Behaviour) -> Outcome:
     _set_up(lab, behaviour)
-    rows = _measure(lab, behaviour)
+    rows = measure(lab, behaviour)
     link = lab.spec.link_of(lab.talker)
     way = 2 * (frame_ns(behaviour.length, link.rate) + link.delay)
     expected = None if behaviour.leaves_ns is None else behaviour.leaves_ns + way
@@ -193,7 +193,7 @@ def _set_up(lab: Lab, behaviour: Behaviour) -> None:
     kernel.rebuild(Doing(host), end.interface, requests, Poke((), 0))
 
 
-def _measure(lab: Lab, behaviour: Behaviour) -> list[list[int]]:
+def measure(lab: Lab, behaviour: Behaviour) -> list[list[int]]:
     """The rows of the listener."""
     rows: list[list[int]] = []
     about: dict[str, Any] = {}

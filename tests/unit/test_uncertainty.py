@@ -1,0 +1,70 @@
+"""Every number has an uncertainty: from the clocks, from the step of the timestamps, from the count."""
+
+import pytest
+
+from tsnlab import packets
+from tsnlab.analysis.uncertainty import resolution_ns, settled, uncertainties
+from tsnlab.calibration import PathDelay
+from tsnlab.errors import ConfigError
+
+START, CYCLE = 1_588_055_400_000_000_000, 2_000_000
+
+
+@pytest.fixture
+def frame():
+    """100 packets, sent 3 us into their cycle, received 10 us +- 32 ns into it, all on a grid of 32 ns."""
+    starts = [START + n * CYCLE for n in range(100)]
+    talker = [(n, start, start + 2_976, start + 3_008) for n, start in enumerate(starts)]
+    arrivals = [start + 10_016 + 32 * (n % 3 - 1) for n, start in enumerate(starts)]
+    listener = [(0, *row, 0, arrival, arrival + 64) for row, arrival in zip(talker, arrivals, strict=True)]
+    about = packets.CaptureInfo(lab="l", case="c", cycle_ns=CYCLE, sync={"ok": True, "worst_offset_ns": 64})
+    return packets.from_records(talker, listener, about, stream=0)
+
+
+def test_the_step_of_a_clock_is_found_in_its_timestamps(frame):
+    assert resolution_ns(packets.arrival(frame)) == 32
+    assert resolution_ns(packets.arrival(frame)[:1]) is None
+
+
+def test_scheduled_times_are_as_uncertain_as_two_clocks_and_a_step(frame):
+    found = uncertainties(frame).scheduled_times
+    assert (found.sync_ns, found.resolution_ns, found.single_ns) == (2 * 64, 32, 160)
+    assert found.mean_ns == pytest.approx(1.96 * 26.3 / 10, rel=0.01)
+    assert found.beyond_share == 0.03
+
+
+def test_the_application_latency_is_taken_on_one_clock(frame):
+    assert uncertainties(frame).rt_app_latency.sync_ns == 0
+
+
+def test_without_synchronisation_nothing_is_known_between_two_clocks(frame):
+    about = packets.info(frame).model_copy(update={"sync": {"ok": False, "why": "ptp4l was not running"}})
+    found = uncertainties(packets.attach(frame, about))
+    assert found.scheduled_times.single_ns is None
+    assert " - " in repr(found)
+
+
+def test_the_warm_up_is_discarded_and_the_rest_is_counted(frame):
+    kept = settled(frame, 10)
+    assert list(kept["seq"]) == list(range(10, 100))
+    about = packets.info(kept)
+    assert (about.sent, about.received, about.lost) == (90, 90, 0)
+    with pytest.raises(ConfigError, match="100 of 100 packets cannot be discarded"):
+        settled(frame, 100)
+
+
+@pytest.mark.parametrize(
+    ("delays", "gate", "message"),
+    [
+        ((4_200, -30), None, "1 of 2 frames arrived before they were sent"),
+        ((4_200, 3_900), None, "less than the 4112 ns"),
+        ((4_200, 120_000), 100_000, "longer than the gate is open"),
+    ],
+)
+def test_an_implausible_path_delay_is_flagged(delays, gate, message):
+    (problem,) = PathDelay(delays, 4_112).implausible(gate)
+    assert message in problem
+
+
+def test_a_plausible_path_delay_is_not_flagged():
+    assert PathDelay((4_144, 4_208), 4_112).implausible(100_000) == []

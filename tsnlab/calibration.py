@@ -1,0 +1,110 @@
+"""The path from talker to listener, measured without any schedule before numbers are believed.
+
+    talker calls send        frame leaves      switch has it     listener's interface has it whole
+    |                        |                 |                 |
+    +------------------------+-----------------+-----------------+-------------------> time
+    |<------------------- path delay ------------------------------->|
+      derived: frame time and cable, twice; what is more is the sender's kernel and its interface
+
+Both ends read different clocks on hardware: a path delay that is negative, or longer than the gate of a schedule lasts,
+says that the clocks are wrong rather than the path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+from tsnlab import qdisc
+from tsnlab.case import Case
+from tsnlab.errors import MeasurementError, StepError
+from tsnlab.node.wire import FRAME_LENGTH
+from tsnlab.qdisc import proof
+from tsnlab.schedule.margin import frame_ns
+from tsnlab.session import Lab
+
+TOLERANCE_NS = 200
+"""So much the links may be shorter than they are described: the virtual lab's cables count in steps of 64 ns."""
+
+
+@dataclass(frozen=True)
+class PathDelay:
+    """How long frames were on their way, from the call of send to the arrival of their end.
+
+    Attributes:
+        delays_ns: of each frame, in order.
+        derived_ns: of the two links alone: frame time and cable, twice.
+    """
+
+    delays_ns: tuple[int, ...]
+    derived_ns: int
+
+    @property
+    def median_ns(self) -> int:
+        """Half of the frames took no longer."""
+        return sorted(self.delays_ns)[len(self.delays_ns) // 2]
+
+    @property
+    def sender_ns(self) -> int:
+        """What the sender's kernel and interface take: the median beyond what follows from the links."""
+        return self.median_ns - self.derived_ns
+
+    def implausible(self, gate_ns: int | None = None) -> list[str]:
+        """Why the delays cannot be true, one sentence each.
+
+        Args:
+            gate_ns: how long the stream's gate is open; a frame cannot be longer on its way without leaving it.
+        """
+        found = []
+        negative = sum(delay < 0 for delay in self.delays_ns)
+        if negative:
+            found.append(f"{negative} of {len(self.delays_ns)} frames arrived before they were sent: clocks apart")
+        short = sum(0 <= delay < self.derived_ns - TOLERANCE_NS for delay in self.delays_ns)
+        if short:
+            found.append(f"{short} frames took less than the {self.derived_ns} ns that the links alone take")
+        if gate_ns is not None and max(self.delays_ns) > gate_ns:
+            found.append(f"a frame took {max(self.delays_ns)} ns, longer than the gate is open ({gate_ns} ns)")
+        return found
+
+    def __str__(self) -> str:
+        low, high = min(self.delays_ns), max(self.delays_ns)
+        return (
+            f"path delay {low / 1000:.3f} to {high / 1000:.3f} us ({len(self.delays_ns)} frames);"
+            f" {self.derived_ns / 1000:.3f} us of it are the links, {self.sender_ns} ns the sender"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(str(self))}</p>"
+
+
+def path_delay(lab: Lab, case: Case | None = None) -> PathDelay:
+    """Measures the path delay; the talker's interface may have no schedule yet.
+
+    Args:
+        case: whose gate a delay is held against.
+
+    Raises:
+        StepError: the talker's interface has a schedule, behind which frames would wait.
+        MeasurementError: nothing arrived, or the delays cannot be true; says why.
+    """
+    end = lab.talker
+    if qdisc.root(qdisc.show(lab.host(end.node), end.interface)):
+        raise StepError(f"{end}: calibrate before a qdisc is attached: frames would wait for its gates")
+    behaviour = next(proof.behaviours(lab))
+    rows = proof.measure(lab, behaviour)
+    link = lab.spec.link_of(end)
+    derived = 2 * (frame_ns(FRAME_LENGTH, link.rate) + link.delay)
+    if not rows:
+        raise MeasurementError(f"no frame of {end} arrived at {lab.listener}; are links and switch set up?")
+    found = PathDelay(tuple((row[5] or row[6]) - row[4] for row in rows), derived)
+    if problems := found.implausible(_gate_ns(case)):
+        raise MeasurementError("\n  ".join(["the path delay cannot be true:", *problems, str(found)]))
+    return found
+
+
+def _gate_ns(case: Case | None) -> int | None:
+    """How long the stream's gate is open at its launch time."""
+    if case is None or case.taprio is None or case.stream.launch_ns is None:
+        return None
+    window = case.taprio.next_window(case.stream.priority, 0, case.stream.launch_ns)
+    return None if window is None else window.end_ns - window.start_ns
