@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from tsnlab.case import load_case
 from tsnlab.errors import ConfigError
 from tsnlab.files import check
