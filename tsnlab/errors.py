@@ -41,6 +41,10 @@ class CommandError(TsnlabError):
         super().__init__("\n".join(lines))
 
 
+class HostError(TsnlabError):
+    """A node that cannot be reached, or whose connection was lost; says how, and what to do about it."""
+
+
 class DeadlineError(TsnlabError):
     """Something did not happen in time; says what was waited for and what was seen instead."""
 
