@@ -62,7 +62,7 @@ def test_a_time_survives_writing_and_reading(nanoseconds: int) -> None:
     assert digits.time_of(text) == nanoseconds == digits.time_of(f"{text}Z")
     rows = np.frombuffer(f"x{text}".encode(), np.uint8).reshape(1, -1)
     values, good = digits.times(rows, 1)
-    assert (values.tolist(), good.tolist()) == ([nanoseconds], [True])
+    assert (values.tolist(), good.tolist()) == ([[nanoseconds]], [[True]])
 
 
 @given(st.integers(0, 10**18 - 1), st.integers(0, 9), st.binary(max_size=9))

@@ -7,6 +7,7 @@ Eight ASCII digits in a 64-bit word become a number with three multiplications, 
 from __future__ import annotations
 
 import datetime
+import functools
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,7 @@ Mask = npt.NDArray[np.bool_]
 
 TIME_LENGTH = 29  # 2020-11-20T10:00:00.000000000
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_MINUTE_LENGTH = 16  # 2020-11-20T10:00
-_SECOND, _BILLION = 1_000_000_000, 10**9
+_BILLION = 10**9
 
 
 def number(rows: Rows, start: int, length: int) -> tuple[Integers, Mask]:
@@ -45,19 +45,41 @@ def number(rows: Rows, start: int, length: int) -> tuple[Integers, Mask]:
     return total, good
 
 
-def times(rows: Rows, start: int) -> tuple[Integers, Mask]:
+def times(rows: Rows, start: int, count: int = 1, step: int = TIME_LENGTH) -> tuple[Integers, Mask]:
     """The times in the columns from `start`, as nanoseconds since 1970; and whether they are well formed.
 
     What netlatency prints: 2020-11-20T10:00:00.000000000, always 29 characters, without a time zone.
+
+    Args:
+        rows: shape (n, width), bytes.
+        start: the first column.
+        count: how many times there are in each row.
+        step: how far apart these begin.
+
+    Returns:
+        The times, int64, and a mask, both of shape (count, n).
     """
-    minutes, good = _minutes(rows[:, start : start + _MINUTE_LENGTH])
-    at = start + _MINUTE_LENGTH
-    good &= (rows[:, at] == ord(":")) & (rows[:, at + 3] == ord("."))
-    seconds, fine = _eight(rows, at + 1, 2)
-    good &= fine & (seconds < 60)
-    fraction, fine = number(rows, at + 4, 9)
+    block = np.zeros((count, len(rows), 32), dtype=np.uint8)
+    for place in range(count):
+        piece = rows[:, start + place * step : start + place * step + 32]
+        block[place, :, : piece.shape[1]] = piece
+    # "2020-11-", "20T10:00", ":00.0000", "00000" and three bytes of what follows
+    words = block.view(np.uint64).reshape(-1, 4)
+    minutes, good = _minutes(words[:, :2])
+    third = words[:, 2]
+    good &= (third & np.uint64(0xFF0000FF)) == np.uint64(0x2E00003A)
+    # without the point, and with 0 for the colon: 00SSnnnn
+    third = (
+        (third & np.uint64(0xFFFFFFFF00000000)) | ((third & np.uint64(0xFFFF00)) << np.uint64(8)) | np.uint64(0x3030)
+    )
+    seconds, fine = _digits(third)
+    good &= fine & (seconds < 600_000)
+    rest, fine = _digits((words[:, 3] << np.uint64(24)) | np.uint64(0x303030))
     good &= fine
-    return minutes + (seconds * _SECOND + fraction), good
+    seconds *= 100_000
+    seconds += rest
+    seconds += minutes
+    return seconds.reshape(count, -1), good.reshape(count, -1)
 
 
 def time_of(text: str) -> int:
@@ -94,14 +116,23 @@ def _eight(rows: Rows, start: int, length: int) -> tuple[Integers, Mask]:
     if before:
         keep = np.uint64((1 << 64) - (1 << (8 * before)))
         words = (words & keep) | (np.uint64(0x3030303030303030) & ~keep)
+    return _digits(words)
+
+
+def _digits(words: npt.NDArray[np.uint64]) -> tuple[Integers, Mask]:
+    """Eight ASCII digits in each word as a number, and whether they are digits."""
     high = np.uint64(0xF0F0F0F0F0F0F0F0)
-    good = ((words & high) | (((words + np.uint64(0x0606060606060606)) & high) >> np.uint64(4))) == np.uint64(
-        0x3333333333333333
-    )
+    above = (words + np.uint64(0x0606060606060606)) & high
+    good = ((words & high) | (above >> np.uint64(4))) == np.uint64(0x3333333333333333)
     words = words & np.uint64(0x0F0F0F0F0F0F0F0F)
-    words = (words * np.uint64(2561) >> np.uint64(8)) & np.uint64(0x00FF00FF00FF00FF)
-    words = (words * np.uint64(6553601) >> np.uint64(16)) & np.uint64(0x0000FFFF0000FFFF)
-    words = words * np.uint64(42949672960001) >> np.uint64(32)
+    words *= np.uint64(2561)
+    words >>= np.uint64(8)
+    words &= np.uint64(0x00FF00FF00FF00FF)
+    words *= np.uint64(6553601)
+    words >>= np.uint64(16)
+    words &= np.uint64(0x0000FFFF0000FFFF)
+    words *= np.uint64(42949672960001)
+    words >>= np.uint64(32)
     return words.view(np.int64), good
 
 
@@ -115,24 +146,21 @@ def _one_by_one(rows: Rows, start: int, length: int) -> tuple[Integers, Mask]:
     return total, good
 
 
-def _minutes(rows: Rows) -> tuple[Integers, Mask]:
-    """Date, hour and minute as nanoseconds; neighbouring rows are mostly of the same minute."""
-    words = np.ascontiguousarray(rows).view(np.uint64)
-    changed = np.ones(len(rows), dtype=np.bool_)
-    changed[1:] = (words[1:] != words[:-1]).any(axis=1)
+def _minutes(words: npt.NDArray[np.uint64]) -> tuple[Integers, Mask]:
+    """Date, hour and minute, two words each, as nanoseconds; neighbouring rows are mostly of the same minute."""
+    changed = np.ones(len(words), dtype=np.bool_)
+    changed[1:] = (words[1:, 0] != words[:-1, 0]) | (words[1:, 1] != words[:-1, 1])
     firsts = np.flatnonzero(changed)
-    known: dict[bytes, int | None] = {}
-    minutes = [_minute(rows[first].tobytes(), known) for first in firsts.tolist()]
+    minutes = [_minute(words[first].tobytes()) for first in firsts.tolist()]
     good = np.array([minute is not None for minute in minutes], dtype=np.bool_)
     values = np.array([minute or 0 for minute in minutes], dtype=np.int64)
-    lengths = np.diff(np.append(firsts, len(rows)))
+    lengths = np.diff(np.append(firsts, len(words)))
     return np.repeat(values, lengths), np.repeat(good, lengths)
 
 
-def _minute(text: bytes, known: dict[bytes, int | None]) -> int | None:
-    if text not in known:
-        try:
-            known[text] = time_of(f"{text.decode('ascii')}:00")
-        except ValueError:
-            known[text] = None
-    return known[text]
+@functools.lru_cache(maxsize=4096)
+def _minute(text: bytes) -> int | None:
+    try:
+        return time_of(f"{text.decode('ascii')}:00")
+    except ValueError:
+        return None

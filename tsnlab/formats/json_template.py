@@ -6,6 +6,7 @@ but for the digits of known fields, so a line that fits means what the first one
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import NamedTuple, Self
@@ -37,10 +38,11 @@ class Template:
         self.width = len(line)
         self._numbers = numbers
         self._stamps = stamps
-        fixed = np.ones(len(line), dtype=np.bool_)
+        self._line = np.frombuffer(line, np.uint8)
+        self._fixed = np.full(len(line), 0xFF, dtype=np.uint8)
         for field in (*numbers, *stamps):
-            fixed[field.start : field.start + field.length] = False
-        self._same = [(start, end, np.frombuffer(line, np.uint8)[start:end]) for start, end in _spans(fixed)]
+            self._fixed[field.start : field.start + field.length] = 0
+        self._step = stamps[1].start - stamps[0].start if len(stamps) > 1 else TIME_LENGTH
 
     @classmethod
     def of(cls, line: bytes, number_names: Mapping[str, str], time_names: Mapping[str, str]) -> Self | None:
@@ -79,12 +81,10 @@ class Template:
         return fits, columns
 
     def _read_part(self, rows: Rows, fits: Mask, columns: Mapping[str, Integers]) -> None:
-        for start, end, same in self._same:
-            piece = rows[:, start:end]
-            if end - start == 1:
-                fits &= piece[:, 0] == same[0]
-            elif not np.array_equal(piece, np.broadcast_to(same, piece.shape)):
-                fits &= (piece == same).all(axis=1)
+        other = np.bitwise_xor(rows, self._line)
+        other &= self._fixed
+        if other.any():
+            fits &= ~other.any(axis=1)
         for field in self._numbers:
             values, good = number(rows, field.start, field.length)
             fits &= good
@@ -94,9 +94,9 @@ class Template:
             if field.name:
                 fits &= values < 1 << 32
                 columns[field.name][:] = values
-        for field in self._stamps:
-            values, good = times(rows, field.start)
-            fits &= good
+        stamps, good = times(rows, self._stamps[0].start, len(self._stamps), self._step)
+        fits &= good.all(axis=0)
+        for field, values in zip(self._stamps, stamps, strict=True):
             if field.name:
                 columns[field.name][:] = values
 
@@ -113,16 +113,12 @@ def _stamps(names: bytes, values: bytes, at: int, time_names: Mapping[str, str])
         found.append(_Field(time_names.get(name[1:-1].decode("utf-8", "replace"), ""), at + 1, TIME_LENGTH))
         at += len(text) + 1
     known = [field.name for field in found if field.name]
-    return found if len(set(known)) == len(known) else None
+    # with Z or without it, but all in the same way
+    steps = {after.start - before.start for before, after in itertools.pairwise(found)}
+    return found if len(set(known)) == len(known) and len(steps) <= 1 else None
 
 
 def _colons(line: bytes, values: re.Match[bytes]) -> int:
     """How many colons a plain line has: one for each key, and two in each time."""
     times_written = 2 * len(_TIME.findall(values[1]))
     return len(re.findall(rb'"[a-z-]+":', line)) + times_written
-
-
-def _spans(mask: Mask) -> list[tuple[int, int]]:
-    """(start, end) of each row of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

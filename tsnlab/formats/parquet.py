@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -20,7 +21,7 @@ from pydantic import ValidationError
 
 from tsnlab import packets
 from tsnlab.errors import ConfigError
-from tsnlab.formats.chunk import ROWS, Chunk, Damage, joined
+from tsnlab.formats.chunk import ROWS, Chunk, Damage, Integers, joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +83,7 @@ def read(path: str | os.PathLike[str]) -> pd.DataFrame:
             metadata = {**(file.schema_arrow.metadata or {}), **(file.metadata.metadata or {})}
         about = _description(metadata.get(METADATA_KEY), source)
         table = pq.read_table(source)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise ConfigError(f"{source}: not a Parquet file, or a damaged one: {error}") from error
     frame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     try:
@@ -175,7 +176,7 @@ class ParquetSource:
                 self.length: int = file.metadata.num_rows
                 names = tuple(file.schema_arrow.names)
                 types = set(file.schema_arrow.types)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise ConfigError(f"{self.path}: not a Parquet file, or a damaged one: {error}") from error
         self.about = _description(metadata.get(METADATA_KEY), self.path)
         if names != packets.COLUMNS or types != {pa.int64()}:
@@ -192,19 +193,34 @@ class ParquetSource:
         self.damage = Damage()
         done = 0
         try:
-            # columns are decoded ahead in other threads while the chunk before is counted
             with pq.ParquetFile(self.path, pre_buffer=True) as file:
-                for batch in file.iter_batches(batch_size=self._rows, columns=self._columns):
+                for batch in _ahead(file.iter_batches(batch_size=self._rows, columns=self._columns)):
                     done += batch.num_rows
                     yield Chunk(dict(zip(self._columns, map(_integers, batch.columns), strict=True)))
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             self.damage.note(f"{self.path}: row {done}", f"{error}", max(self.length - done, 1))
 
 
-def _integers(column: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """A column of integers, null as 0, without a copy where there are none."""
-    filled = column.fill_null(0) if column.null_count else column
-    return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=np.int64)
+def _integers(column: pa.Array) -> Integers:
+    """A column of integers, null as 0, without a copy where there are none.
+
+    By its buffers: to_numpy() would import pandas.
+    """
+    bitmap, data = column.buffers()
+    values = np.frombuffer(data, dtype=np.int64, count=len(column), offset=8 * column.offset)
+    if not column.null_count:
+        return values
+    bits = np.unpackbits(np.frombuffer(bitmap, dtype=np.uint8), bitorder="little")
+    return values * bits[column.offset : column.offset + len(column)]
+
+
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same batches; the next one is decoded while the one before is counted."""
+    with ThreadPoolExecutor(max_workers=1) as worker:
+        coming = worker.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = worker.submit(next, batches, None)
+            yield batch
 
 
 def _array(chunk: Chunk, name: str) -> pa.Array:
