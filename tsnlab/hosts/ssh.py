@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Never
 
 from tsnlab.errors import CommandError, HostError
+from tsnlab.hosts.base import DEFAULT_TIMEOUT
 from tsnlab.hosts.machine import MachineHost
+from tsnlab.hosts.piped import PipedProcess
 from tsnlab.hosts.ssh_connection import Connection
 from tsnlab.hosts.ssh_target import USER_CONFIG, Target, resolve
 from tsnlab.hosts.sudo import Sudo
@@ -125,6 +127,14 @@ class SshHost(MachineHost):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def server_address(self) -> str:
+        """The node's address that the connection came to, as the node sees it.
+
+        Source: sshd(8), SSH_CONNECTION; sudo takes it away, so it is asked without.
+        """
+        process = PipedProcess(self.name, ["sh", "-c", 'echo "$SSH_CONNECTION"'], self._open, None, None)
+        return process.wait(DEFAULT_TIMEOUT).check().stdout.split()[2].partition("%")[0]
 
     def _open(self, argv: Sequence[str]) -> SshPipes:
         return SshPipes(self.connect(), argv)
