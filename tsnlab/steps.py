@@ -90,3 +90,8 @@ class Doing:
         """
         self.host.run(argv)
         self.commands.append(shlex.join(argv))
+
+    def attempt(self, argv: Sequence[str]) -> None:
+        """Runs one command of the step that may fail, because what it should bring about is there already."""
+        self.host.run(argv, check=False)
+        self.commands.append(shlex.join(argv))
