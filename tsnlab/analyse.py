@@ -67,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _nl_calc(arguments, options)
     results = [_analysed(path, arguments, options) for path in arguments.files]
     comparisons = list(_comparisons(results))
+    if arguments.figures:
+        _draw_together(results, arguments.figures)
     if arguments.json:
         contents = [one.content for one in results]
         whole = contents[0] if len(contents) == 1 else {"files": contents, "comparisons": comparisons}
@@ -166,6 +168,8 @@ def _content(path: Path, kind: str, statistics: Statistics, damage: Damage) -> d
         own = statistics.indicators(number).to_json()["indicators"]
         streams[str(number)] = {"indicators": own, **findings(one, about)}
     content["streams"] = streams
+    if statistics.ignored:
+        damage.note(str(path), f"packets of more than {len(streams)} streams", statistics.ignored)
     content["damage"] = {"dropped": damage.dropped, "flaws": damage.flaws}
     return content
 
@@ -208,6 +212,15 @@ def _comparisons(results: Sequence[Result]) -> Iterator[dict[str, Any]]:
         found = compare(captures[0][1].together().tally, statistics.together().tally)
         if found is not None:
             yield {"first": str(captures[0][0]), "second": str(path), **found.to_json()}
+
+
+def _draw_together(results: Sequence[Result], folder: Path) -> None:
+    """The tails of several captures on equal axes."""
+    from tsnlab.plot import streamed
+
+    captures = {str(one.path): one.statistics for one in results if one.statistics is not None}
+    if len(captures) > 1:
+        streamed.save(streamed.tails(captures), folder / "comparison")
 
 
 def _texts(result: Result) -> Iterator[str]:

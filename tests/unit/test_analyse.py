@@ -116,7 +116,8 @@ def test_a_damaged_file_gives_its_packets_and_a_status_only_if_strict(
 
 def test_two_runs_are_compared_with_a_statement(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = parquet.write(frame_of(shift=500), capture.with_name("other.parquet"))
-    found = printed(capsys, capture, other)
+    found = printed(capsys, capture, other, "--figures", capture.parent)
+    assert capture.with_name("comparison.svg").exists()
     assert len(found["files"]) == 2
     assert "The runs differ" in found["comparisons"][0]["statement"]
     assert found["comparisons"][0]["mean_difference"] == pytest.approx(500)

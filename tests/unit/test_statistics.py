@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from pandas.testing import assert_frame_equal
 
 from tsnlab import packets
 from tsnlab.analysis.indicators import indicators
-from tsnlab.analysis.statistics import Statistics, gather
+from tsnlab.analysis.statistics import MOST_STREAMS, Statistics, gather
 from tsnlab.errors import ConfigError
 from tsnlab.formats import parquet
 from tsnlab.formats.chunk import Chunk, from_frame, joined
@@ -178,3 +179,37 @@ def test_a_damaged_parquet_file_gives_what_can_be_had_or_is_refused(tmp_path: Pa
     source = ParquetSource(path)
     assert sum(map(len, source.chunks())) < 5000
     assert source.damage.dropped
+
+
+def test_numbers_can_be_had_while_packets_still_arrive() -> None:
+    listed = [(seq, 5, 1_250_000 + seq) for seq in range(9)]
+    growing = Statistics(ABOUT)
+    for count, chunk in enumerate(cut(rows(listed), list(range(1, 9))), start=1):
+        growing.add(chunk)
+        whole = Statistics(ABOUT)
+        whole.add(rows(listed[:count]))
+        assert everything(growing) == everything(whole)
+
+
+def test_a_damaged_file_with_any_number_of_streams_takes_no_more_memory() -> None:
+    count = 20_000
+    columns = dict(rows([(seq, 5, 1_250_000) for seq in range(count)]).columns)
+    statistics = Statistics(ABOUT)
+    statistics.add(Chunk({**columns, "stream": np.arange(count)}))
+    assert len(statistics.streams) == MOST_STREAMS
+    assert statistics.ignored == count - MOST_STREAMS
+
+
+def test_a_single_wrong_bit_in_the_data_is_told(tmp_path: Path) -> None:
+    path = parquet.write(
+        rows([(seq, 5, 1_250_000 + seq) for seq in range(500)]).to_frame(ABOUT), tmp_path / "x.parquet"
+    )
+    whole = bytearray(path.read_bytes())
+    column = pq.read_metadata(path).row_group(0).column(packets.COLUMNS.index("rx_hardware"))
+    whole[column.data_page_offset + column.total_compressed_size - 9] ^= 1
+    path.write_bytes(whole)
+    source = ParquetSource(path)
+    assert sum(map(len, source.chunks())) == 0
+    assert source.damage.dropped == 500
+    with pytest.raises(ConfigError, match="damaged"):
+        parquet.read(path)

@@ -6,6 +6,7 @@ by one sample, which widens a line but does not hide it.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,11 +37,10 @@ class Spectrum:
     """Sums the power of blocks of `BLOCK` packets; the blocks are the same for any grouping of the values."""
 
     def __init__(self) -> None:
-        self._power: Floats = np.zeros(BLOCK // 2 + 1)
+        self._power: Floats = np.zeros(1)
         self._blocks = 0
         self._rest: list[Integers] = []
         self._held = 0
-        self._window = _hann(BLOCK)
 
     def add(self, values: Integers) -> None:
         """Takes values in nanoseconds, shape (n,)."""
@@ -52,7 +52,7 @@ class Spectrum:
         whole = len(joined) // BLOCK * BLOCK
         for block in joined[:whole].reshape(-1, BLOCK):
             # one by one: the sum of floats is then always made in the same order
-            self._power += _power(block, self._window)
+            self._power = self._power + _power(block, _hann(BLOCK))
         self._blocks += whole // BLOCK
         self._rest = [joined[whole:].copy()]
         self._held = len(joined) - whole
@@ -96,6 +96,7 @@ class Spectrum:
         return _power(np.concatenate(self._rest)[:size], _hann(size)), size
 
 
+@functools.lru_cache(maxsize=16)
 def _hann(size: int) -> Floats:
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
 

@@ -15,6 +15,7 @@ from tsnlab.analysis.tally import Tally
 from tsnlab.formats.chunk import Chunk, Source
 from tsnlab.packets import ARRIVAL_COLUMNS, ArrivalColumn, CaptureInfo
 
+MOST_STREAMS = 512
 _DECIMALS = 6  # as in tsnlab.analysis.summary
 
 
@@ -26,12 +27,14 @@ class Statistics:
         arrival: the column that stands for the arrival; the one in `about`, or the first of rx_hardware,
             rx_kernel and rx_program that the first packet with an arrival has.
         streams: the statistics of each stream, by its number.
+        ignored: packets of further streams, of which a damaged file can name any number.
     """
 
     def __init__(self, about: CaptureInfo, *, counted: bool = False) -> None:
         self.about = about
         self.arrival: ArrivalColumn | None = about.arrival
         self.streams: dict[int, Aggregate] = {}
+        self.ignored = 0
         self._counted = counted
         self._better: ArrivalColumn | None = None
 
@@ -46,11 +49,18 @@ class Statistics:
             return
         self._choose_arrival(chunk)
         stream = chunk.columns["stream"]
-        if stream[0] == stream[-1] and bool((stream == stream[0]).all()):
+        known = int(stream[0]) in self.streams or len(self.streams) < MOST_STREAMS
+        if known and stream[0] == stream[-1] and bool((stream == stream[0]).all()):
             self._of(int(stream[0])).add(chunk, rows_arrived=not self._counted)
             return
-        for one in np.unique(stream).tolist():
-            self._of(one).add(chunk.where(stream == one), rows_arrived=not self._counted)
+        left = len(chunk)
+        for one in np.unique(stream)[: MOST_STREAMS + len(self.streams)].tolist():
+            if one not in self.streams and len(self.streams) >= MOST_STREAMS:
+                continue
+            part = chunk.where(stream == one)
+            self._of(one).add(part, rows_arrived=not self._counted)
+            left -= len(part)
+        self.ignored += left
 
     def info(self) -> CaptureInfo:
         """What is known about the capture, with the counts that its rows show unless the file had its own."""

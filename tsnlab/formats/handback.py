@@ -44,15 +44,16 @@ def as_chunk(table: Table) -> Chunk:
 
 
 def _handed_back(table: Table) -> tuple[Table, Table | None]:
-    followed = np.zeros(len(table["seq"]), dtype=np.bool_)
-    for stream in np.unique(table["stream"]).tolist():
-        rows = np.flatnonzero(table["stream"] == stream)
-        next_one = table["seq"][rows[1:]] == table["seq"][rows[:-1]] + 1
-        followed[rows[:-1]] = True
-        for name in [one for one in table if one.startswith(MARK)]:
-            moved = table[name][rows[1:]]
-            given = next_one & (moved != 0)
-            table[name.removeprefix(MARK)][rows[:-1][given]] = moved[given]
+    # sorted by stream, the next packet of a stream is the next row
+    order = np.argsort(table["stream"], kind="stable")
+    stream, seq = table["stream"][order], table["seq"][order]
+    same = stream[1:] == stream[:-1]
+    followed = np.zeros(len(order), dtype=np.bool_)
+    followed[order[:-1][same]] = True
+    for name in [one for one in table if one.startswith(MARK)]:
+        moved = table[name][order[1:]]
+        given = same & (seq[1:] == seq[:-1] + 1) & (moved != 0)
+        table[name.removeprefix(MARK)][order[:-1][given]] = moved[given]
     # in the order of the file: only what no waiting packet comes before
     end = int(np.argmin(followed)) if not followed.all() else len(followed)
     if len(followed) - end > _MOST_WAITING:

@@ -55,6 +55,7 @@ _BLOCK = 4 << 20
 _LONGEST = 1 << 20  # no line is longer; without a limit, a file without line ends would be read as a whole
 _UNKNOWN = "unknown"
 _MOST_USELESS = 8
+_STREAMS = 1 << 8
 
 
 class NetlatencySource:
@@ -158,6 +159,8 @@ class NetlatencySource:
     ) -> Mask:
         """Takes the rows that a template fits; which are left."""
         fits, values = template.read(rows)
+        if "stream" in values:
+            fits &= values["stream"] < _STREAMS
         everything = bool(fits.all())
         target = places if everything else places[fits]
         for name, column in values.items():
@@ -214,6 +217,8 @@ def write(chunks: Iterable[Chunk], path: str | os.PathLike[str], *, interval_us:
 
 def _packet(content: dict[str, Any]) -> dict[str, int]:
     values = {name: _whole(content[key]) for key, name in NUMBERS.items() if key in content or name == "seq"}
+    if values.get("stream", 0) >= _STREAMS:
+        raise ValueError(f"stream-id {values['stream']} does not fit the 8 bits it has in a frame")
     stamps = content["timestamps"]
     for name, text in zip(stamps["names"], stamps["values"], strict=False):
         if name in SPELLINGS:

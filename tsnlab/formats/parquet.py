@@ -35,6 +35,8 @@ _ENCODING: dict[str, Any] = {
     # timestamps grow steadily: as deltas they take a few bytes each, and dictionaries would not help
     "compression": "zstd",
     "use_dictionary": False,
+    # a damaged page is told instead of read as other numbers
+    "write_page_checksum": True,
     "column_encoding": dict.fromkeys(packets.COLUMNS, "DELTA_BINARY_PACKED"),
 }
 
@@ -82,7 +84,7 @@ def read(path: str | os.PathLike[str]) -> pd.DataFrame:
         with pq.ParquetFile(source) as file:
             metadata = {**(file.schema_arrow.metadata or {}), **(file.metadata.metadata or {})}
         about = _description(metadata.get(METADATA_KEY), source)
-        table = pq.read_table(source)
+        table = pq.read_table(source, page_checksum_verification=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ConfigError(f"{source}: not a Parquet file, or a damaged one: {error}") from error
     frame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
@@ -193,7 +195,7 @@ class ParquetSource:
         self.damage = Damage()
         done = 0
         try:
-            with pq.ParquetFile(self.path, pre_buffer=True) as file:
+            with pq.ParquetFile(self.path, pre_buffer=True, page_checksum_verification=True) as file:
                 for batch in _ahead(file.iter_batches(batch_size=self._rows, columns=self._columns)):
                     done += batch.num_rows
                     yield Chunk(dict(zip(self._columns, map(_integers, batch.columns), strict=True)))

@@ -165,10 +165,11 @@ def save_all(statistics: Statistics, folder: Path, name: str) -> list[Path]:
         one = statistics.streams[number_]
         if statistics.info().cycle_ns or one.cycle_ns():
             figures[f"{name}-phase{end}"] = lambda stream=number_: phase(statistics, stream=stream)  # type: ignore[misc]
-    return [path for label, draw in figures.items() for path in _saved(draw(), folder / label)]
+    return [path for label, draw in figures.items() for path in save(draw(), folder / label)]
 
 
-def _saved(figure: Figure, stem: Path) -> list[Path]:
+def save(figure: Figure, stem: Path) -> list[Path]:
+    """Writes a figure as SVG and PNG; `stem` is their path without the ending."""
     vector, pixels = stem.with_name(f"{stem.name}.svg"), stem.with_name(f"{stem.name}.png")
     # without a date, the same packets give the same file
     figure.savefig(vector, metadata={"Date": None})
