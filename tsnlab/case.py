@@ -160,7 +160,7 @@ class Case(files.Value):
         """A copy with some parameters of its notebook set; checked like the file.
 
         Args:
-            parameters: any of `packets`, `cycle_us`, `seed`, `offset_us`, `etf_delta_us`, `switch_qbv`,
+            parameters: any of `packets`, `cycle_us`, `seed`, `wakeup_max_us`, `offset_us`, `etf_delta_us`, `switch_qbv`,
                 `load_mbps`, `load_to`, `load_tool`; None keeps what the case file says.
 
         Raises:
@@ -195,6 +195,7 @@ _PARAMETERS: dict[str, tuple[Any, ...]] = {
     "packets": ("stream", "packets", None),
     "cycle_us": ("stream", "cycle", "us"),
     "seed": ("stream", "seed", None),
+    "wakeup_max_us": ("stream", "wakeup_latency", "maximum", "us"),
     "offset_us": ("stream", "offset_in_window", "us"),
     "etf_delta_us": ("etf", "delta", "us"),
     "switch_qbv": ("switch", "qbv", None),

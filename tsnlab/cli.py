@@ -1,4 +1,4 @@
-"""The command `tsnlab`: runs of the cases, the kernel of the virtual lab, the index of the results.
+"""The command `tsnlab`: runs of the cases and the kernel of the virtual lab; further commands in `tsnlab.commands`.
 
 Exit status: 0 if all is well, 1 if a verdict does not hold, 2 for every other error, 130 if interrupted.
 """
@@ -11,9 +11,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import tsnlab
+from tsnlab import analyse
+from tsnlab.commands import Commands, add_results, reports, sweep
+from tsnlab.commands.status import ERROR, INTERRUPTED, OK, exit_status
 from tsnlab.errors import TsnlabError
 
-OK, VERDICT_FAILED, ERROR, INTERRUPTED = 0, 1, 2, 130
+_MORE: tuple[Callable[[Commands], None], ...] = (sweep.add, reports.add, analyse.add_parser)
+"""What adds further commands."""
 
 _RUN_HELP = """\
 Executes the notebook of each case with papermill, one after the other, each into a run folder of its own.
@@ -49,9 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     kernel = commands.add_parser("kernel", help="the kernel of the virtual lab")
     steps = kernel.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_build(steps.add_parser("build", help="build it, unless the cache has it, and show its symbols"))
-    index = commands.add_parser("index", help="write index.html of a results folder")
-    _add_results(index)
-    index.set_defaults(action=_index)
+    for add in _MORE:
+        add(commands)
     return parser
 
 
@@ -67,7 +70,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="parameter of the notebook, such as -p packets 1000; can be given several times",
     )
-    _add_results(parser)
+    add_results(parser)
     parser.set_defaults(action=_run)
 
 
@@ -83,10 +86,6 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         help="configuration fragment; can be given several times (params/kernel/stx.conf and virtual.conf)",
     )
     parser.set_defaults(action=_build)
-
-
-def _add_results(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--results", metavar="DIR", default="results", help="where run folders are kept (results)")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -108,7 +107,7 @@ def _run(arguments: argparse.Namespace) -> int:
     page = report.index(arguments.results)
     if len(arguments.cases) > 1:
         print(f"\n{report.indicator_table(runs)}\n\n{page}\n{path}")
-    return _exit_status([content["status"] for content in runs])
+    return exit_status([content["status"] for content in runs])
 
 
 def _tell(path: Path, content: dict[str, object]) -> None:
@@ -118,23 +117,10 @@ def _tell(path: Path, content: dict[str, object]) -> None:
     print(path, flush=True)
 
 
-def _exit_status(statuses: Sequence[str]) -> int:
-    """That of the worst run."""
-    order = {"interrupted": INTERRUPTED, "error": ERROR, "failed": VERDICT_FAILED}
-    return next((code for status, code in order.items() if status in statuses), OK)
-
-
 def _build(arguments: argparse.Namespace) -> int:
     from tsnlab import kernel
 
     built = kernel.build(source=arguments.source, jobs=arguments.jobs, fragments=arguments.fragments)
     print(built)
     print(built.path)
-    return OK
-
-
-def _index(arguments: argparse.Namespace) -> int:
-    from tsnlab import report
-
-    print(report.index(arguments.results))
     return OK

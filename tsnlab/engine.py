@@ -19,12 +19,14 @@ from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from papermill.clientwrap import PapermillNotebookClient  # noqa: TID253 - a base class
 from papermill.engines import Engine, papermill_engines  # noqa: TID253 - a base class
 
 from tsnlab.ticker import Ticker
 
 NAME = "tsnlab run"
+_RESET_S = 10.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -97,11 +99,41 @@ class _Kernel(AsyncKernelManager):
     cleanup_resources = _async_cleanup_resources
 
 
+class WarmKernel:
+    """A kernel that executes one notebook after another, so that starting it and importing is paid for once.
+
+    Each notebook finds it as a new one would be, but for the modules that are imported already. A notebook that
+    was cut short may have left a lab open: its kernel is to be closed.
+    """
+
+    def __init__(self) -> None:
+        self.manager = _Kernel()
+        self.client: Any = None
+
+    def forget(self) -> None:
+        """Removes what the last notebook has defined, and goes back to the folder where it began."""
+        if self.client is not None:
+            here = str(Path.cwd())
+            code = f"import os; os.chdir({here!r}); get_ipython().reset(new_session=True)"
+            run_sync(self.client.execute_interactive)(code, silent=True, store_history=False, timeout=_RESET_S)
+
+    def close(self) -> None:
+        """Ends the kernel and whatever lab is still open in it."""
+        if self.client is not None:
+            self.client.stop_channels()
+        if self.manager.has_kernel:
+            run_sync(self.manager.shutdown_kernel)()
+        run_sync(self.manager.cleanup_resources)()
+
+
 class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no types
     """Executes cell after cell, and passes on what they say about their progress."""
 
-    def __init__(self, manager: Any, *, ticker: Ticker, stop: Stop, **settings: Any) -> None:
-        super().__init__(manager, kernel_manager_class=_Kernel, **settings)
+    def __init__(
+        self, notebook: Any, *, ticker: Ticker, stop: Stop, warm: WarmKernel | None = None, **settings: Any
+    ) -> None:
+        super().__init__(notebook, km=warm.manager if warm else None, kernel_manager_class=_Kernel, **settings)
+        self.kc = warm.client if warm else None
         self._ticker = ticker
         self._stop = stop
 
@@ -129,14 +161,28 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has n
 
 
 class LabEngine(Engine):  # type: ignore[misc]  # papermill has no types
-    """Executes a notebook; takes `ticker` and `stop` beside papermill's own arguments."""
+    """Executes a notebook; takes `ticker`, `stop` and `warm` beside papermill's own arguments."""
 
     @classmethod
     def execute_managed_notebook(
-        cls, nb_man: Any, kernel_name: str, *, ticker: Ticker, stop: Stop, **_settings: Any
+        cls,
+        nb_man: Any,
+        kernel_name: str,
+        *,
+        ticker: Ticker,
+        stop: Stop,
+        warm: WarmKernel | None = None,
+        **_settings: Any,
     ) -> None:
         """Runs all cells up to the first that fails."""
-        _Client(nb_man, ticker=ticker, stop=stop, kernel_name=kernel_name, timeout=None).execute()
+        if warm is not None:
+            warm.forget()
+        client = _Client(nb_man, ticker=ticker, stop=stop, warm=warm, kernel_name=kernel_name, timeout=None)
+        try:
+            client.execute()
+        finally:
+            if warm is not None:
+                warm.client = client.kc
 
 
 papermill_engines.register(NAME, LabEngine)

@@ -9,7 +9,7 @@
 
 `run.json` is there from the first moment on, with the status `running`. In the end the status is `done`
 (measured, and every limit holds), `failed` (measured, and a limit does not hold), `error` or `interrupted`;
-`error` then says why.
+`error` then says why. A run whose process was killed is `abandoned`: whoever looks at it next writes that down.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tsnlab import revision
+from tsnlab import owner, revision
 from tsnlab.errors import ConfigError
 from tsnlab.paths import NOTEBOOKS
 
@@ -44,6 +44,8 @@ REPORT = "report.html"
 TRANSCRIPT = "transcript.jsonl"
 
 _SCREEN_DPI = 160
+_MARKS = ("key", "sweep", "process")
+"""What the runner writes into run.json before the notebook takes the folder over."""
 
 
 class Sync(Protocol):
@@ -95,6 +97,22 @@ class RunFolder:
             raise ConfigError(f"{file}: not valid JSON: {error}") from error
         return dict(content)
 
+    def settle(self) -> dict[str, Any]:
+        """The content of run.json, after a run whose process was killed has been marked as abandoned.
+
+        Raises:
+            ConfigError: see :meth:`read`.
+        """
+        content = self.read()
+        process = content.get("process")
+        # a runner concludes with the seconds it took; without it, the notebook alone says how it ended
+        unfinished = content.get("status") == "running" or ("key" in content and "seconds" not in content)
+        if unfinished and process and content.get("status") != "abandoned" and owner.is_gone(process):
+            why = f"process {process['pid']} on {process['host']}, which ran it, ended without a word"
+            self.update(status="abandoned", error=why)
+            content = self.read()
+        return content
+
     def update(self, **fields: Any) -> None:
         """Sets fields of run.json; a reader sees either the old file or the new one, never a part."""
         self._write(self.read() | fields)
@@ -140,7 +158,11 @@ class RunFolder:
 
 
 def new_run(
-    case_name: str, parameters: Mapping[str, Any], results: str | Path = RESULTS, folder: str | Path = ""
+    case_name: str,
+    parameters: Mapping[str, Any],
+    results: str | Path = RESULTS,
+    folder: str | Path = "",
+    marks: Mapping[str, Any] | None = None,
 ) -> RunFolder:
     """Makes a run folder with its run.json, or takes the one that the runner has made.
 
@@ -150,6 +172,7 @@ def new_run(
         results: where run folders are kept. A relative path counts from the current folder. In the project's
             own notebooks/, where JupyterLab starts the notebooks, it counts from the folder above.
         folder: an empty folder, or one yet to be made, to use as it is; "" makes a new one in `results`.
+        marks: what the runner knows of the run: `key` (see `tsnlab.revision.Fingerprint`), `sweep`.
 
     Raises:
         ConfigError: the folder holds another run, or cannot be made.
@@ -160,7 +183,8 @@ def new_run(
     except OSError as error:
         raise ConfigError(f"run folder {path} cannot be made: {error.strerror}") from error
     run = RunFolder(path)
-    if (path / RUN_JSON).exists() and (run.read()["status"] != "running" or (path / PACKETS).exists()):
+    before = run.read() if (path / RUN_JSON).exists() else {}
+    if before and (before["status"] != "running" or (path / PACKETS).exists()):
         raise ConfigError(f"run folder {path} holds a run already; name another one, or none for a new one")
     run._write(
         {
@@ -173,6 +197,9 @@ def new_run(
             "finished": None,
             "parameters": dict(parameters),
             "code": revision.code(),
+            "process": owner.this_process(),
+            **(marks or {}),
+            **{name: before[name] for name in _MARKS if name in before},
         }
     )
     return run

@@ -65,12 +65,20 @@ def checked(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: there is no such parameter, or the value is of another type; names the known ones.
     """
-    known = parameters(path)
+    return checked_against(parameters(path), path.stem, values)
+
+
+def checked_against(known: Mapping[str, Parameter], case: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for parameters that have been read already; `case` is the notebook's name in errors.
+
+    Raises:
+        ConfigError: see :func:`checked`.
+    """
     for name in values:
         if name not in known or name == OWN_PARAMETER:
             names = ", ".join(f"{one.name} ({one.kind})" for one in known.values() if one.name != OWN_PARAMETER)
-            raise ConfigError(f"{path.stem} has no parameter {name!r} to set; it has {names}")
-    return {name: _typed(path.stem, known[name], value) for name, value in values.items()}
+            raise ConfigError(f"{case} has no parameter {name!r} to set; it has {names}")
+    return {name: _typed(case, known[name], value) for name, value in values.items()}
 
 
 def literal(path: Path) -> str:

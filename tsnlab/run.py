@@ -6,12 +6,15 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tsnlab import errors, kernel, notebook, report
+from tsnlab import errors, kernel, notebook, report, revision
 from tsnlab.folder import NOTEBOOK, PACKETS, RESULTS, RunFolder, measured, new_run, now, results_folder
 from tsnlab.lab import load_lab_file
 from tsnlab.ticker import Ticker
+
+if TYPE_CHECKING:
+    from tsnlab.engine import WarmKernel
 
 
 def run(
@@ -43,11 +46,37 @@ def run(
     path = notebook.find(case)
     values = asked(path, lab_file, parameters or {})
     prepare(path, values, show=show)
-    folder = new_run(path.stem, values, results)
-    began = time.monotonic()
+    key = revision.Fingerprint(path, notebook.parameters(path)).of(values)
     ticker = Ticker(path.stem, expected_seconds(path, results), show=show)
+    return carry_out(path, values, results, ticker, marks={"key": key})
+
+
+def carry_out(
+    path: Path,
+    values: Mapping[str, Any],
+    results: str | Path,
+    ticker: Ticker,
+    *,
+    marks: Mapping[str, Any],
+    warm: WarmKernel | None = None,
+) -> Path:
+    """Executes a notebook with checked parameters into a new run folder, and writes its report.
+
+    Args:
+        path: the notebook.
+        values: its parameters, see :func:`asked`.
+        results: where the run folder is made.
+        ticker: told how far the run is.
+        marks: see :func:`tsnlab.folder.new_run`.
+        warm: a kernel to use instead of a new one.
+
+    Returns:
+        The run folder.
+    """
+    folder = new_run(path.stem, values, results, marks=marks)
+    began = time.monotonic()
     try:
-        outcome = _execute(path, folder, values, ticker)
+        outcome = _execute(path, folder, values, {"ticker": ticker, "warm": warm})
     finally:
         ticker.close()
     _conclude(folder, outcome, time.monotonic() - began)
@@ -96,7 +125,7 @@ def _cells(path: Path) -> list[dict[str, Any]]:
         return []  # a run that was killed while it wrote
 
 
-def _execute(path: Path, folder: RunFolder, values: Mapping[str, Any], ticker: Ticker) -> dict[str, str]:
+def _execute(path: Path, folder: RunFolder, values: Mapping[str, Any], engine: Mapping[str, Any]) -> dict[str, str]:
     """Executes the notebook; gives the status and the error it ended with, nothing if it ran through."""
     import papermill
     from papermill.exceptions import PapermillExecutionError
@@ -105,7 +134,8 @@ def _execute(path: Path, folder: RunFolder, values: Mapping[str, Any], ticker: T
 
     output = notebook.literal(folder.path / NOTEBOOK)
     own = {**values, notebook.OWN_PARAMETER: str(folder.path)}
-    settings = {"engine_name": NAME, "progress_bar": False, "ticker": ticker}
+    settings = {"engine_name": NAME, "progress_bar": False, **engine}
+    ticker: Ticker = engine["ticker"]
     with Stop().listening() as stop:
         try:
             papermill.execute_notebook(notebook.literal(path), output, own, stop=stop, **settings)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,26 @@ def test_the_code_version_never_fails(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 def test_libraries_are_named_with_their_versions() -> None:
     assert {"python", "pandas", "matplotlib", "papermill"} <= revision.libraries().keys()
+
+
+def test_a_run_whose_process_was_killed_is_abandoned(tmp_path: Path) -> None:
+    code = f"import tsnlab; tsnlab.new_run('case1', {{}}, folder={str(tmp_path / 'run')!r})"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    run = folder.RunFolder(tmp_path / "run")
+    assert run.read()["status"] == "running"
+    assert run.settle()["status"] == "abandoned"
+    assert "ended without a word" in run.read()["error"]
+
+
+def test_a_run_that_goes_on_is_left_alone(tmp_path: Path) -> None:
+    run = tsnlab.new_run("case1", {}, folder=tmp_path)
+    assert run.settle()["status"] == "running"
+    # of another machine nothing is known
+    run.update(process={**run.read()["process"], "host": "elsewhere", "pid": 1, "began": 0})
+    assert run.settle()["status"] == "running"
+
+
+def test_the_runners_marks_stay_when_the_notebook_takes_over(tmp_path: Path) -> None:
+    tsnlab.new_run("case1", {}, folder=tmp_path, marks={"key": "abc", "sweep": {"name": "s"}})
+    taken = tsnlab.new_run("case1", {"packets": 5}, folder=tmp_path).read()
+    assert (taken["key"], taken["sweep"], taken["parameters"]) == ("abc", {"name": "s"}, {"packets": 5})

@@ -49,7 +49,7 @@ def catalogue(folder: Path) -> list[dict[str, Any]]:
     runs = []
     for item in folder.iterdir():
         try:
-            content = RunFolder(item).read()
+            content = RunFolder(item).settle()
         except ConfigError:
             continue
         # a folder may have been renamed

@@ -109,6 +109,7 @@ def judgement(run: Mapping[str, Any]) -> tuple[Tone, str]:
         "done": ("good", f"All {len(rows)} limits hold" if rows else "Done, nothing judged"),
         "failed": ("bad", "Failed"),
         "error": ("bad", "Ended with an error"),
+        "abandoned": ("warn", "Killed before its end"),
     }
     return endings.get(status, ("plain", "Not finished"))
 

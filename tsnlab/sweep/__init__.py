@@ -1,0 +1,11 @@
+"""Sweeps: one notebook at many points, in parallel, resumed where they were, gathered in one table.
+
+A point is an ordinary run, with its executed notebook and its folder; what is known of a sweep is known from the
+run.json of its points, so that nothing is lost however it ends.
+"""
+
+from tsnlab.sweep.conduct import Sweep, conduct
+from tsnlab.sweep.plan import Plan, Point, load_plan
+from tsnlab.sweep.table import read_table, write_table
+
+__all__ = ["Plan", "Point", "Sweep", "conduct", "load_plan", "read_table", "write_table"]

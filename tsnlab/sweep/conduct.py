@@ -1,0 +1,182 @@
+"""A sweep carried out: what has been measured before, what is left, and how it goes on whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from tsnlab import notebook
+from tsnlab.folder import RESULTS, now, results_folder
+from tsnlab.lab import load_lab_file
+from tsnlab.progress import progress
+from tsnlab.report.catalogue import catalogue
+from tsnlab.run import prepare
+from tsnlab.sweep.plan import Plan, Point
+from tsnlab.sweep.pool import Pool
+from tsnlab.sweep.table import SWEEP_JSON, row, write_table
+from tsnlab.sweep.worker import Outcome, Task
+
+_PREFIX = "sweep-"
+_MEASURED = ("done", "failed")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """How far a sweep is; computed from the runs in its results folder.
+
+    Attributes:
+        plan: its points.
+        folder: where its table is kept.
+        runs: the run.json of the latest run of each point that was begun, by key; measured ones before others.
+    """
+
+    plan: Plan
+    folder: Path
+    runs: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def left(self) -> list[Point]:
+        """The points that have not been measured yet, in the order in which they are."""
+        return [point for point in self.plan.points if not is_measured(self.runs.get(point.key, {}))]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of its table, see `tsnlab.sweep.table`."""
+        return [row(_point_json(point), self.runs.get(point.key)) for point in self.plan.points]
+
+
+def conduct(
+    plan: Plan, results: str | Path = RESULTS, *, jobs: int | None = None, again: bool = False, show: bool = True
+) -> Sweep:
+    """Measures the points of a plan that have not been measured yet, and writes the sweep's table.
+
+    A point that ends with an error is recorded with it, and tried again the next time. Ctrl-C and SIGTERM
+    interrupt the points that are being measured; the table of what there is, is written all the same.
+
+    Args:
+        plan: see :func:`tsnlab.sweep.load_plan`.
+        results: where the run folders and the sweep's own folder are made.
+        jobs: points measured at the same time; None for all cores, or 1 where points would disturb each other.
+        again: whether points that have been measured before are measured anew.
+        show: whether progress is shown.
+
+    Raises:
+        ConfigError, KernelBuildError: the lab file or the lab's kernel, see :func:`tsnlab.run.prepare`.
+        KeyboardInterrupt: it was interrupted.
+    """
+    prepare(plan.notebook, plan.points[0].values, show=show)
+    where = results_folder(results)
+    before = look(plan, where)
+    before.folder.mkdir(parents=True, exist_ok=True)
+    (before.folder / SWEEP_JSON).write_text(json.dumps(_about(plan), indent=1) + "\n", encoding="utf-8")
+    points = list(plan.points) if again else before.left
+    tasks = [_task(plan, point, where) for point in points]
+    try:
+        _measure(plan, tasks, min(jobs or default_jobs(plan), max(1, len(tasks))), show)
+    finally:
+        after = look(plan, where)
+        write_table(after.folder, after.rows)
+    return after
+
+
+def look(plan: Plan, results: str | Path = RESULTS) -> Sweep:
+    """How far a sweep is, without doing anything for it."""
+    where = results_folder(results)
+    wanted = {point.key for point in plan.points}
+    runs: dict[str, Mapping[str, Any]] = {}
+    for run in catalogue(where) if where.is_dir() else []:
+        key = run.get("key", "")
+        # a later attempt that failed does not undo an earlier one that did not
+        if key in wanted and (is_measured(run) or not is_measured(runs.get(key, {}))):
+            runs[key] = run
+    return Sweep(plan, where / f"{_PREFIX}{plan.name}", runs)
+
+
+def is_measured(run: Mapping[str, Any]) -> bool:
+    """Whether a run came to its end with numbers, be they as wanted or not."""
+    return run.get("status") in _MEASURED and "seconds" in run
+
+
+def default_jobs(plan: Plan) -> int:
+    """All cores where time is simulated, as labs then cannot disturb each other; 1 by the wall clock."""
+    known = notebook.parameters(plan.notebook)
+    if "lab_file" in known:
+        files = {point.values.get("lab_file", known["lab_file"].default) for point in plan.points}
+        if any(load_lab_file(file).kernel != "built" for file in files):
+            return 1
+    return len(os.sched_getaffinity(0))
+
+
+def _measure(plan: Plan, tasks: Sequence[Task], jobs: int, show: bool) -> None:
+    failed = 0
+    with _stopped_by_signals(), Pool(jobs) as pool, progress(len(tasks), plan.name, "points", show=show) as bar:
+        for _, outcome in pool.run(tasks):
+            failed += outcome.status not in _MEASURED
+            bar.set_description_str(f"{plan.name}, {failed} with errors" if failed else plan.name, refresh=False)
+            bar.update()
+            if show and outcome.status not in _MEASURED:
+                bar.write(_explained(outcome), file=sys.stderr)
+
+
+def _explained(outcome: Outcome) -> str:
+    """An error in one line, said when it happens: a night is long."""
+    first, *_ = [*outcome.error.splitlines(), ""]
+    return f"{outcome.run or 'a point'}: {outcome.status}: {first}"
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP are taken like Ctrl-C, so that a sweep ends in order; what is ignored stays ignored."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signals = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) == signal.SIG_DFL]
+    for one in signals:
+        signal.signal(one, stop)
+    try:
+        yield
+    finally:
+        for one in signals:
+            signal.signal(one, signal.SIG_DFL)
+
+
+def _task(plan: Plan, point: Point, results: Path) -> Task:
+    marks = {"key": point.key, "sweep": {"name": plan.name, "point": point.number, "axes": dict(point.axes)}}
+    return Task(plan.notebook, point.values, results, marks)
+
+
+def _about(plan: Plan) -> dict[str, Any]:
+    points = [_point_json(point) for point in plan.points]
+    axes = {name: list(values) for name, values in plan.axes.items()}
+    about = {"name": plan.name, "title": plan.title, "notebook": plan.notebook.stem, "written": now(), "axes": axes}
+    return {**about, "points": points}
+
+
+def _point_json(point: Point) -> dict[str, Any]:
+    return {"number": point.number, "axes": dict(point.axes), "values": dict(point.values), "key": point.key}
+
+
+def seconds_per_point(plan: Plan, known: Sequence[Mapping[str, Any]]) -> float | None:
+    """What a point may take: the median of earlier runs of its notebook, those of as many packets first.
+
+    Args:
+        plan: the sweep.
+        known: the run.json of earlier runs.
+    """
+    runs = [run for run in known if run.get("case") == plan.notebook.stem and is_measured(run)]
+    packets = plan.points[0].values.get("packets")
+    alike = [run for run in runs if run["parameters"].get("packets") == packets]
+    # a run in a sweep costs less than one for itself
+    swept = [run for run in alike if "sweep" in run]
+    seconds = [run["seconds"] for run in swept or alike or runs]
+    return statistics.median(seconds) if seconds else None
