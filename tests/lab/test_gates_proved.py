@@ -1,9 +1,15 @@
 """The gates of a real kernel do what the schedule says, to the microsecond."""
 
+import random
+
 import pytest
 
 import tsnlab
+from tests.unit.schedules import taprio
 from tsnlab import qdisc
+from tsnlab.node.wire import FRAME_LENGTH
+from tsnlab.qdisc.proof import CYCLE_NS, PRIORITY, Behaviour, outcome
+from tsnlab.schedule.margin import frame_ns
 
 pytestmark = pytest.mark.lab
 
@@ -22,3 +28,18 @@ def test_every_behaviour_is_as_derived(lab):
 
 def test_the_recommended_delta_is_small_where_the_kernel_is_never_late(lab):
     assert qdisc.recommend_delta(lab, count=200).delta_ns == 1_000
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_kernel_lets_a_frame_out_where_the_arithmetic_says(lab, seed):
+    draw = random.Random(seed)
+    edges = sorted(draw.sample(range(20_000, CYCLE_NS - 20_000, 20_000), 5))
+    intervals = [end - start for start, end in zip([0, *edges], [*edges, CYCLE_NS], strict=True)]
+    masks = draw.choice([[1, 2, 1, 3, 1, 2], [2, 1, 2, 1, 3, 1], [3, 1, 2, 2, 1, 1]])
+    priorities = [int(priority == PRIORITY) for priority in range(16)]
+    schedule = taprio(zip(masks, intervals, strict=True), classes=2, priorities=priorities)
+    sent = draw.randrange(0, CYCLE_NS, 1_000) + 500
+    window = schedule.next_window(PRIORITY, 0, sent, 2 * frame_ns(FRAME_LENGTH, 1_000_000_000))
+    found = outcome(lab, Behaviour(f"seed {seed}", schedule, sent, max(sent, window.start_ns)))
+    assert found.holds, (schedule, found)
+    lab.host("node1").run(["tc", "qdisc", "del", "dev", "eth1", "root"])

@@ -91,6 +91,11 @@ class Clock:
         good = len(last) == self.good_samples and all(offset.worst_ns <= self.threshold_ns for offset in last)
         return self.following and good and not self.ended
 
+    def between(self, start_ns: int, end_ns: int) -> list[Offset]:
+        """The offsets of a span of the lab's time, and the last one before it: one a second, it may have none."""
+        before = [offset for moment, offset in self.offsets if moment < start_ns]
+        return before[-1:] + [offset for moment, offset in self.offsets if start_ns <= moment <= end_ns]
+
     def __str__(self) -> str:
         name = self.node if self.program == "ptp4l" else f"{self.node} ({self.program})"
         if not self.offsets:

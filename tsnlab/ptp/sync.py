@@ -160,9 +160,7 @@ class Sync:
         Returns:
             ``ok``, ``worst_offset_ns``, ``samples``, and ``why`` if they were not.
         """
-        samples = [
-            offset.worst_ns for clock in self.clocks for moment, offset in clock.offsets if start_ns <= moment <= end_ns
-        ]
+        samples = [offset.worst_ns for clock in self.clocks for offset in clock.between(start_ns, end_ns)]
         problems = [
             f"{clock.node} left SLAVE for {change.after} ({change.event})"
             for clock in self.clocks
@@ -173,6 +171,7 @@ class Sync:
         problems += [f"{clock.node} is {clock.state}" for clock in self.clocks if clock.state != "SLAVE"]
         if not self._lab.machine.closed:
             problems += self._jump_texts(self.jumps())
+        problems += [] if samples else ["no offset was seen"]
         worst = max(samples, default=0)
         limit = self.threshold_ns + queueing_ns
         if worst > limit:

@@ -128,7 +128,7 @@ def _poke(taprio: Taprio, timed: set[int]) -> kernel.Poke:
 def _require_moving(end: Endpoint, taprio: Taprio, queued: int | None) -> None:
     if queued:
         raise StepError(
-            f"{end}: the gates stand still: {queued} frames are queued after two cycles of"
+            f"{end}: the gates stand still: {queued} frames are still queued after many cycles of"
             f" {show_duration(taprio.cycle_ns)}; a child that is attached while the link is up, or a link that goes"
             " down, stops them: take the link down, set taprio and its children, take it up again (qdisc.apply)"
         )

@@ -138,7 +138,7 @@ def prove(lab: Lab) -> Proof:
     end = lab.talker
     lab.journal.will_change(end.node, ["tc", "qdisc", "del", "dev", end.interface, "root"])
     try:
-        return Proof(tuple(_outcome(lab, behaviour) for behaviour in behaviours(lab)))
+        return Proof(tuple(outcome(lab, behaviour) for behaviour in behaviours(lab)))
     finally:
         lab.host(end.node).run(["tc", "qdisc", "del", "dev", end.interface, "root"], check=False)
 
@@ -171,7 +171,8 @@ def _taprio(start_ns: int, end_ns: int) -> Taprio:
     return files.check(content, Taprio, "proof", exact=True)
 
 
-def _outcome(lab: Lab, behaviour: Behaviour) -> Outcome:
+def outcome(lab: Lab, behaviour: Behaviour) -> Outcome:
+    """Measures one behaviour; leaves its schedule behind."""
     _set_up(lab, behaviour)
     rows = measure(lab, behaviour)
     link = lab.spec.link_of(lab.talker)
@@ -194,7 +195,7 @@ def _set_up(lab: Lab, behaviour: Behaviour) -> None:
 
 
 def measure(lab: Lab, behaviour: Behaviour) -> list[list[int]]:
-    """The rows of the listener."""
+    """Sends the frames of a behaviour; gives the rows of the listener (see :data:`tsnlab.packets.LISTENER_COLUMNS`)."""
     rows: list[list[int]] = []
     about: dict[str, Any] = {}
 
@@ -225,7 +226,10 @@ def _talker(lab: Lab, behaviour: Behaviour) -> list[str]:
         f"--wakeup={behaviour.sent_ns}",
         f"--length={behaviour.length}",
     ]
-    return words if behaviour.launch_ns is None else [*words, "--txtime", f"--offset={behaviour.launch_ns}"]
+    if behaviour.launch_ns is None:
+        # without a launch time this is only when the talker ends: not when a gate opens, which it would disturb
+        return [*words, f"--offset={CYCLE_NS // 3}"]
+    return [*words, "--txtime", f"--offset={behaviour.launch_ns}"]
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
