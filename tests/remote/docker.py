@@ -24,13 +24,13 @@ def missing() -> str:
 
 
 class Docker:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.address = f"unix://{folder}/docker.sock"
         self._log = folder / "dockerd.log"
         argv = [DOCKERD, "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"]
         argv += ["-H", self.address, "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
         with self._log.open("w") as log:
-            self.process = subprocess.Popen([*argv, "--pidfile", str(folder / "pid")], stdout=log, stderr=log)
+            self.process = subprocess.Popen([*argv, "--pidfile", str(folder / "pid"), *options], stdout=log, stderr=log)
 
     def ready(self) -> bool:
         """Whether it serves; False if it cannot start on this machine."""
@@ -52,6 +52,9 @@ class Docker:
         applets = subprocess.run([BUSYBOX, "--list"], check=True, capture_output=True, text=True).stdout.split()
         for applet in set(applets) - {"busybox"}:
             (root / "bin" / applet).symlink_to("busybox")
+        # what the guide's container is started with
+        (root / "bin/bash").write_text("#!/bin/sh\nexec sh\n")
+        (root / "bin/bash").chmod(0o755)
         image = subprocess.run(["tar", "-C", str(root), "-c", "."], check=True, capture_output=True).stdout
         self("import", "-", "kata_tsn_image", input=image)
 
