@@ -56,8 +56,17 @@ class Slices:
         safe = values
         if int(values.min()) < -_LIMIT or int(values.max()) > _LIMIT:
             safe = np.clip(values, -_LIMIT, _LIMIT)
-        rows = np.stack([places, np.ones_like(places), values, safe, values])
-        self._table = _merged(np.concatenate([self._table, _merged(rows)], axis=1))
+        starts = np.flatnonzero(np.concatenate([[True], places[1:] != places[:-1]]))
+        rows = np.stack(
+            [
+                places[starts],
+                np.diff(np.append(starts, len(places))),
+                np.minimum.reduceat(values, starts),
+                np.add.reduceat(safe, starts),
+                np.maximum.reduceat(values, starts),
+            ]
+        )
+        self._table = _merged(np.concatenate([self._table, rows], axis=1))
 
     def course(self) -> Course:
         """The slices so far."""
@@ -79,7 +88,7 @@ class Slices:
 
 
 def _merged(rows: Integers) -> Integers:
-    """One row for each slice; in rows of a chunk slices ascend, in joined tables they need not."""
+    """One row for each slice, ascending."""
     places = rows[0]
     if not len(places):
         return rows

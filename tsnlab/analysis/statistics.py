@@ -12,7 +12,7 @@ from tsnlab.analysis.aggregate import Aggregate, Measured
 from tsnlab.analysis.indicators import Indicators
 from tsnlab.analysis.summary import Summary
 from tsnlab.analysis.tally import Tally
-from tsnlab.formats.chunk import Chunk, Source
+from tsnlab.formats.chunk import Chunk, Source, ahead
 from tsnlab.packets import ARRIVAL_COLUMNS, ArrivalColumn, CaptureInfo
 
 MOST_STREAMS = 512
@@ -116,7 +116,7 @@ def gather(source: Source) -> Statistics:
     about = source.about
     while True:
         statistics = Statistics(about, counted=source.counted)
-        for chunk in source.chunks():
+        for chunk in ahead(source.chunks()):
             statistics.add(chunk)
         statistics.about = source.about.model_copy(update={"arrival": about.arrival})
         if statistics.better_arrival is None:

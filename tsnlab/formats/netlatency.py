@@ -109,7 +109,7 @@ class NetlatencySource:
         for length in np.unique(lengths).tolist():
             if length:
                 chosen = np.flatnonzero(lengths == length)
-                rows = _rows(block, starts, lengths, chosen, length)
+                rows = _rows(block, starts, chosen, length)
                 self._parse_equal(rows, chosen, table, found, first_line)
         if not found.all():
             table = {name: values[found] for name, values in table.items()}
@@ -277,18 +277,16 @@ def _lines(block: Bytes) -> tuple[Integers, Integers]:
     return starts, ends - starts
 
 
-def _rows(
-    block: Bytes,
-    starts: Integers,
-    lengths: Integers,
-    chosen: Places,
-    length: int,
-) -> Bytes:
+def _rows(block: Bytes, starts: Integers, chosen: Places, length: int) -> Bytes:
     """The lines of one length as rows; without a copy if all have it, or all from the first to the last."""
     first, last = int(chosen[0]), int(chosen[-1])
     if last - first + 1 == len(chosen):
         start = int(starts[first])
         return block[start : start + (length + 1) * len(chosen)].reshape(len(chosen), length + 1)[:, :length]
-    kept = np.repeat(lengths == length, lengths + 1)
-    copied: Bytes = block[: len(kept)][kept].reshape(len(chosen), length + 1)[:, :length]
-    return copied
+    begins, view = starts[chosen], block.data
+    steps = np.diff(begins)
+    if bool((steps == steps[0]).all()):
+        # lines of streams that take turns
+        return np.ndarray((len(chosen), length), np.uint8, view, offset=int(begins[0]), strides=(int(steps[0]), 1))
+    copied = b"".join([view[begin : begin + length] for begin in begins.tolist()])
+    return np.frombuffer(copied, dtype=np.uint8).reshape(len(chosen), length)

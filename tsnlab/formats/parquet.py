@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -196,7 +195,7 @@ class ParquetSource:
         done = 0
         try:
             with pq.ParquetFile(self.path, pre_buffer=True, page_checksum_verification=True) as file:
-                for batch in _ahead(file.iter_batches(batch_size=self._rows, columns=self._columns)):
+                for batch in file.iter_batches(batch_size=self._rows, columns=self._columns):
                     done += batch.num_rows
                     yield Chunk(dict(zip(self._columns, map(_integers, batch.columns), strict=True)))
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -214,15 +213,6 @@ def _integers(column: pa.Array) -> Integers:
         return values
     bits = np.unpackbits(np.frombuffer(bitmap, dtype=np.uint8), bitorder="little")
     return values * bits[column.offset : column.offset + len(column)]
-
-
-def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same batches; the next one is decoded while the one before is counted."""
-    with ThreadPoolExecutor(max_workers=1) as worker:
-        coming = worker.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = worker.submit(next, batches, None)
-            yield batch
 
 
 def _array(chunk: Chunk, name: str) -> pa.Array:
