@@ -59,8 +59,9 @@ lint: setup ## style, types, and notebooks without outputs
 	$(BIN)/mypy
 	notebooks=$$(git ls-files 'notebooks/*.ipynb'); [ -z "$$notebooks" ] || $(BIN)/nbstripout --keep-id --verify $$notebooks
 
-bench: setup ## measure how fast the lab is
-	@$(BIN)/python -m tests.bench
+bench: setup ## measure how fast the virtual lab is, and the analysis of captures beside other tools
+	@$(BIN)/python -m tests.bench.lab
+	$(BIN)/python -m tests.bench
 
 clean: ## remove .venv and caches in the checkout (not results/, not the kernels in the user's cache folder)
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
