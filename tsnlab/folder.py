@@ -44,7 +44,7 @@ REPORT = "report.html"
 TRANSCRIPT = "transcript.jsonl"
 
 _SCREEN_DPI = 160
-_MARKS = ("key", "sweep", "process")
+_MARKS = ("key", "sweep", "process", "notebook")
 """What the runner writes into run.json before the notebook takes the folder over."""
 
 
@@ -212,14 +212,15 @@ def results_folder(results: str | Path = RESULTS) -> Path:
 
 
 def measured(packets: pd.DataFrame, case: Case | None = None) -> dict[str, Any]:
-    """What run.json says of a capture: indicators, packets, badges, clock, load; verdicts if judged by a case."""
+    """What run.json says of a capture: indicators with their uncertainty, packets, clock, load; verdicts of a case."""
     from tsnlab import packets as tables
     from tsnlab.analysis.indicators import indicators
+    from tsnlab.analysis.uncertainty import uncertainties
     from tsnlab.verdict import judge
 
     about = tables.info(packets)
     fields = {**indicators(packets).to_json(), "lab": about.lab, "complete": about.complete}
-    fields |= {"load": about.load, "sync": about.sync}
+    fields |= {"load": about.load, "sync": about.sync, "uncertainty": uncertainties(packets).to_json()}
     if case is None:
         return fields
     verdicts = judge(packets, case)

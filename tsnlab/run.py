@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tsnlab import errors, kernel, notebook, report, revision
 from tsnlab.folder import NOTEBOOK, PACKETS, RESULTS, RunFolder, measured, new_run, now, results_folder
 from tsnlab.lab import load_lab_file
+from tsnlab.publication import checksums
 from tsnlab.ticker import Ticker
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def carry_out(
     Returns:
         The run folder.
     """
-    folder = new_run(path.stem, values, results, marks=marks)
+    folder = new_run(path.stem, values, results, marks={**marks, "notebook": str(path)})
     began = time.monotonic()
     try:
         outcome = _execute(path, folder, values, {"ticker": ticker, "warm": warm})
@@ -166,4 +167,4 @@ def _conclude(folder: RunFolder, outcome: Mapping[str, str], seconds: float) -> 
         from tsnlab.formats import parquet
 
         fields = {**measured(parquet.read(folder.path / PACKETS)), **fields}
-    folder.update(**fields)
+    folder.update(**fields, checksums=checksums(folder.path))

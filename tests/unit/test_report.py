@@ -188,7 +188,9 @@ def test_the_index_shows_the_latest_run_of_each_case(tmp_path: Path) -> None:
     assert old.name not in shown
     assert old.name in page
     assert "data:image/png;base64," in page
-    assert "<script" not in page
+    # a script may make it searchable, but loads nothing and changes nothing that is there to read
+    assert "<script src" not in page
+    assert "http" not in page[page.index("<script") :]
 
 
 def test_an_index_of_nothing_says_what_to_do(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tsnlab.errors import ConfigError
 from tsnlab.folder import PACKETS, REPORT, RESULTS, RunFolder, results_folder
 from tsnlab.report.glance import glance
-from tsnlab.report.page import TEMPLATES
+from tsnlab.report.page import render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,8 @@ def index(results: str | Path = RESULTS) -> Path:
         raise ConfigError(f"{folder}: there is no such results folder; `tsnlab run case1` makes the first run")
     runs = catalogue(folder)
     latest = latest_of_each_case(runs)
-    page = _render(
+    page = render(
+        "catalogue.html.j2",
         runs=[glance(run) for run in reversed(runs)],
         latest=[(glance(run), _figure(folder / run["run"])) for run in latest],
         comparison=_comparison(folder, latest),
@@ -85,10 +86,3 @@ def _comparison(folder: Path, runs: Sequence[Mapping[str, Any]]) -> str:
     picture = BytesIO()
     plot.compare(frames).savefig(picture, format="png", dpi=160)
     return base64.b64encode(picture.getvalue()).decode()
-
-
-def _render(**values: Any) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader([TEMPLATES, TEMPLATES / "report"]), autoescape=True)
-    return environment.get_template("catalogue.html.j2").render(**values)

@@ -59,6 +59,14 @@ def make(folder: str | Path) -> Path:
     return run.path / REPORT
 
 
+def render(template: str, **values: Any) -> str:
+    """Fills in one of the templates for a whole page."""
+    import jinja2
+
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader([TEMPLATES, TEMPLATES / "report"]), autoescape=True)
+    return environment.get_template(template).render(**values)
+
+
 def commands(transcript: Path) -> dict[str, list[Command]]:
     """The commands of a transcript, node by node in order; none without a transcript."""
     found: dict[str, list[Command]] = {}

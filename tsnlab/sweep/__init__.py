@@ -5,7 +5,8 @@ run.json of its points, so that nothing is lost however it ends.
 """
 
 from tsnlab.sweep.conduct import Sweep, conduct
+from tsnlab.sweep.page import make_page
 from tsnlab.sweep.plan import Plan, Point, load_plan
 from tsnlab.sweep.table import read_table, write_table
 
-__all__ = ["Plan", "Point", "Sweep", "conduct", "load_plan", "read_table", "write_table"]
+__all__ = ["Plan", "Point", "Sweep", "conduct", "load_plan", "make_page", "read_table", "write_table"]

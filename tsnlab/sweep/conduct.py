@@ -20,13 +20,13 @@ from tsnlab.lab import load_lab_file
 from tsnlab.progress import progress
 from tsnlab.report.catalogue import catalogue
 from tsnlab.run import prepare
+from tsnlab.sweep.page import make_page
 from tsnlab.sweep.plan import Plan, Point
 from tsnlab.sweep.pool import Pool
-from tsnlab.sweep.table import SWEEP_JSON, row, write_table
+from tsnlab.sweep.table import MEASURED, SWEEP_JSON, is_measured, row
 from tsnlab.sweep.worker import Outcome, Task
 
 _PREFIX = "sweep-"
-_MEASURED = ("done", "failed")
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,8 @@ def conduct(
     try:
         _measure(plan, tasks, min(jobs or default_jobs(plan), max(1, len(tasks))), show)
     finally:
-        after = look(plan, where)
-        write_table(after.folder, after.rows)
-    return after
+        make_page(before.folder)
+    return look(plan, where)
 
 
 def look(plan: Plan, results: str | Path = RESULTS) -> Sweep:
@@ -99,11 +98,6 @@ def look(plan: Plan, results: str | Path = RESULTS) -> Sweep:
         if key in wanted and (is_measured(run) or not is_measured(runs.get(key, {}))):
             runs[key] = run
     return Sweep(plan, where / f"{_PREFIX}{plan.name}", runs)
-
-
-def is_measured(run: Mapping[str, Any]) -> bool:
-    """Whether a run came to its end with numbers, be they as wanted or not."""
-    return run.get("status") in _MEASURED and "seconds" in run
 
 
 def default_jobs(plan: Plan) -> int:
@@ -120,10 +114,10 @@ def _measure(plan: Plan, tasks: Sequence[Task], jobs: int, show: bool) -> None:
     failed = 0
     with _stopped_by_signals(), Pool(jobs) as pool, progress(len(tasks), plan.name, "points", show=show) as bar:
         for _, outcome in pool.run(tasks):
-            failed += outcome.status not in _MEASURED
+            failed += outcome.status not in MEASURED
             bar.set_description_str(f"{plan.name}, {failed} with errors" if failed else plan.name, refresh=False)
             bar.update()
-            if show and outcome.status not in _MEASURED:
+            if show and outcome.status not in MEASURED:
                 bar.write(_explained(outcome), file=sys.stderr)
 
 

@@ -16,7 +16,15 @@ PARQUET = "sweep.parquet"
 CSV = "sweep.csv"
 SWEEP_JSON = "sweep.json"
 
+MEASURED = ("done", "failed")
+"""The statuses of a run with numbers, be they as wanted or not."""
+
 _OF_A_SUMMARY = ("count", "min", "mean", "max", "std", "spread", "p50", "p99")
+
+
+def is_measured(run: Mapping[str, Any]) -> bool:
+    """Whether a run came to its end with numbers, be they as wanted or not."""
+    return run.get("status") in MEASURED and "seconds" in run
 
 
 def row(point: Mapping[str, Any], run: Mapping[str, Any] | None) -> dict[str, Any]:
