@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -26,6 +27,9 @@ class Journal:
         if self._path is not None:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"node": node, "undo": list(undo)}) + "\n")
+                # the change follows at once, and may be what takes the power or the network away
+                file.flush()
+                os.fsync(file.fileno())
 
     def unwind(self, host: Callable[[str], Host]) -> None:
         """Runs the undo commands, newest first; one that fails does not keep the others from being run.
