@@ -238,36 +238,16 @@ def _texts(result: Result) -> Iterator[str]:
 
 
 def _capture_texts(statistics: Statistics, content: dict[str, Any]) -> Iterator[str]:
+    from tsnlab.analysis.findings import noteworthy
+
     streams = sorted(statistics.streams)
     for number in streams:
         if len(streams) > 1:
             yield f"stream {number}"
         yield str(statistics.indicators(number).table().text())
-        yield from _noteworthy(content["streams"][str(number)])
+        yield from noteworthy(content["streams"][str(number)])
     if not streams:
         yield str(statistics.indicators().table().text())
-
-
-def _noteworthy(found: dict[str, Any]) -> Iterator[str]:
-    high = found["scheduled"]["percentiles"].get("p99_9")
-    if high:
-        bound = "unbounded" if high["high"] is None else f"{high['high']} ns"
-        yield f"p99.9 of scheduled times: {high['value']} ns, 95 % interval {high['low']} ns to {bound}"
-    if found["scheduled"]["resolution_ns"] > 1:
-        yield f"percentiles are exact to {found['scheduled']['resolution_ns']} ns: the values are spread too far"
-    missed = found["deadline"]
-    if missed:
-        most = f"with 95 % confidence at most {missed['share_high']:.3g} of all"
-        yield f"outside the window: {missed['early']} early, {missed['late']} late; {most}"
-    bursts = found["loss_bursts"]
-    if bursts["longest"]:
-        yield f"losses: the longest burst is {bursts['longest']} packets, from sequence number {bursts['longest_seq']}"
-    for line in found["periodic"]:
-        period, hertz = line["period_packets"], line["frequency_hz"]
-        yield f"periodic: {line['amplitude_ns']:.3g} ns every {period:.4g} packets ({hertz:.4g} Hz)"
-    moved = found["scheduled"]["drift"]
-    if moved and not moved["stationary"]:
-        yield f"drift: {moved['slope']:.3g} ns per hour, means moved by {moved['moved_ns']:.3g} ns"
 
 
 def _nl_calc(arguments: argparse.Namespace, options: Options) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -85,6 +86,29 @@ def tail(tally: Tally, points: int = _TAIL_POINTS) -> tuple[np.ndarray[Any, np.d
     places = np.unique(len(values) - np.searchsorted(from_top[::-1], wanted, side="left") - 1)
     places = np.union1d(np.clip(places, 0, len(values) - 1), [len(values) - 1])
     return values[places], from_top[places]
+
+
+def noteworthy(found: dict[str, Any]) -> Iterator[str]:
+    """What a reader has to know of a stream's `findings`, a sentence each."""
+    high = found["scheduled"]["percentiles"].get("p99_9")
+    if high:
+        bound = "unbounded" if high["high"] is None else f"{high['high']} ns"
+        yield f"p99.9 of scheduled times: {high['value']} ns, 95 % interval {high['low']} ns to {bound}"
+    if found["scheduled"]["resolution_ns"] > 1:
+        yield f"percentiles are exact to {found['scheduled']['resolution_ns']} ns: the values are spread too far"
+    missed = found["deadline"]
+    if missed:
+        most = f"with 95 % confidence at most {missed['share_high']:.3g} of all"
+        yield f"outside the window: {missed['early']} early, {missed['late']} late; {most}"
+    bursts = found["loss_bursts"]
+    if bursts["longest"]:
+        yield f"losses: the longest burst is {bursts['longest']} packets, from sequence number {bursts['longest_seq']}"
+    for line in found["periodic"]:
+        period, hertz = line["period_packets"], line["frequency_hz"]
+        yield f"periodic: {line['amplitude_ns']:.3g} ns every {period:.4g} packets ({hertz:.4g} Hz)"
+    moved = found["scheduled"]["drift"]
+    if moved and not moved["stationary"]:
+        yield f"drift: {moved['slope']:.3g} ns per hour, means moved by {moved['moved_ns']:.3g} ns"
 
 
 def _measured(measured: Measured) -> dict[str, Any]:
