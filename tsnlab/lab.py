@@ -56,10 +56,33 @@ class Interface(files.Value):
     """Whether the interface launches frames itself (LaunchTime), as an I210 does on queues 0 and 1."""
 
 
+class InContainer(files.Value):
+    """A container that is a node of the lab, on another of its nodes."""
+
+    node: str
+    """The node it runs on."""
+
+    name: str = "tsn"
+    engine: Literal["docker", "nerdctl", "ctr"] = "docker"
+    image: str = "kata_tsn_image"
+    runtime: str = "kata-runtime"
+    passed_in: str
+    """The NIC that it is given: PCI address, interface or PCI ID on the node it runs on."""
+
+
 class Node(files.Value):
     """A host of the lab."""
 
     title: str
+    ssh: str | None = None
+    """Where it is reached (hardware only): as for ssh(1), also ``user@10.0.0.1:2222``; ~/.ssh/config is read."""
+
+    sudo: bool = False
+    """Whether the user who is logged in has to become root by sudo."""
+
+    container: InContainer | None = None
+    """It is a container (hardware only)."""
+
     interfaces: dict[Name, Interface]
     bridge: Name | None = None
     """The bridge that joins the interfaces; makes the node a switch."""
@@ -107,16 +130,29 @@ class LabFile(files.Value):
     """A lab, as its file describes it."""
 
     name: str
-    kind: Literal["virtual"]
+    kind: Literal["virtual", "hardware"]
     kernel: Literal["built", "debian"] = "built"
     """``built``: tsnlab's own kernel in virtual time; ``debian``: Debian's user-mode-linux on the wall clock."""
 
-    start_time: datetime.datetime
+    start_time: datetime.datetime | None = None
     """CLOCK_REALTIME when the virtual lab boots (virtual time only)."""
 
     nodes: dict[Name, Node]
     links: list[Link]
     roles: Roles
+
+    @model_validator(mode="after")
+    def _says_where_its_nodes_are(self) -> Self:
+        if self.kind == "virtual":
+            if self.start_time is None:
+                raise ValueError("start_time: missing")
+            return self
+        for name, node in self.nodes.items():
+            if (node.ssh is None) == (node.container is None):
+                raise ValueError(f"nodes.{name}: a node of a hardware lab has either ssh or container")
+            if node.container is not None and node.container.node not in self.nodes:
+                raise ValueError(f"nodes.{name}.container.node: there is no node {node.container.node!r} in nodes")
+        return self
 
     @model_validator(mode="after")
     def _refers_to_what_is_there(self) -> Self:
@@ -143,6 +179,8 @@ class LabFile(files.Value):
     def start_ns(self) -> int:
         """``start_time`` in nanoseconds since 1970; a time without a zone is UTC."""
         moment = self.start_time
+        if moment is None:
+            return 0
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=datetime.UTC)
         return int(moment.timestamp()) * 1_000_000_000
@@ -168,7 +206,8 @@ class LabFile(files.Value):
         return next(link for link in self.links if end in link.ends)
 
     def __str__(self) -> str:
-        lines = [f"lab {self.name} ({self.kind}, kernel: {self.kernel})"]
+        kernel = f", kernel: {self.kernel}" if self.kind == "virtual" else ""
+        lines = [f"lab {self.name} ({self.kind}{kernel})"]
         for name, node in self.nodes.items():
             lines.append(f"  {name:8} {node.title}: {', '.join(node.interfaces)}")
         for link in self.links:

@@ -200,7 +200,7 @@ class Lab:
 
 
 def open_lab(lab_file: str | Path = "virtual", folder: Path | None = None) -> Lab:
-    """Opens the lab that a file describes: boots the virtual lab and wires its network.
+    """Opens the lab that a file describes: boots the virtual lab and wires its network, or connects to the nodes.
 
     Args:
         lab_file: path of a lab file, or the bare name of one that comes with tsnlab.
@@ -209,5 +209,11 @@ def open_lab(lab_file: str | Path = "virtual", folder: Path | None = None) -> La
     Raises:
         ConfigError: the lab file is not valid.
         KernelBuildError, MachineError: the lab's kernel could not be built or booted.
+        HostError: a node cannot be reached.
     """
-    return Lab(load_lab_file(lab_file), folder)
+    spec = load_lab_file(lab_file)
+    if spec.kind == "hardware":
+        from tsnlab.hardware import HardwareLab
+
+        return HardwareLab(spec, folder)
+    return Lab(spec, folder)

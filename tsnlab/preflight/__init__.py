@@ -19,9 +19,16 @@ __all__ = ["Facts", "Finding", "Level", "Preflight", "check", "examine"]
 
 
 def check(lab: Lab) -> Preflight:
-    """Looks at every node of an open lab; the nodes of a hardware lab all at the same time."""
+    """Looks at every node of an open lab; the nodes of a hardware lab all at the same time.
+
+    A container that does not run is left out: what it will be given is looked at on the node it runs on.
+    """
+    containers = [spec.container for spec in lab.spec.nodes.values() if spec.container is not None]
     nodes = {name: (lab.host(name), list(spec.interfaces)) for name, spec in lab.spec.nodes.items()}
-    return examine(nodes)
+    for name, spec in lab.spec.nodes.items():
+        if spec.container is not None and not _runs(lab.host(name)):
+            del nodes[name]
+    return examine(nodes, {container.node: container.passed_in for container in containers})
 
 
 def examine(nodes: dict[str, tuple[Host, list[str]]], passed_in: Mapping[str, str] | None = None) -> Preflight:
@@ -36,6 +43,13 @@ def examine(nodes: dict[str, tuple[Host, list[str]]], passed_in: Mapping[str, st
     with ThreadPoolExecutor(max(1, len(nodes) if concurrent else 1)) as pool:
         findings = pool.map(lambda name: _examine(name, *nodes[name], (passed_in or {}).get(name)), nodes)
         return Preflight(tuple(finding for found in findings for finding in found))
+
+
+def _runs(host: Host) -> bool:
+    try:
+        return host.run(["true"], check=False).returncode == 0
+    except (HostError, DeadlineError):
+        return False
 
 
 def _examine(name: str, host: Host, interfaces: list[str], passed_in: str | None) -> list[Finding]:

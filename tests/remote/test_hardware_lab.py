@@ -1,0 +1,62 @@
+"""The hardware lab as a file, opened over a real sshd."""
+
+import pytest
+import yaml
+
+from tests.remote.conftest import plain_user
+from tsnlab import files, preflight
+from tsnlab.errors import ConfigError
+from tsnlab.hardware import HardwareLab
+from tsnlab.hosts.container import ContainerHost
+from tsnlab.hosts.ssh import SshHost
+from tsnlab.lab import LABS, LabFile, load_lab_file
+
+
+def test_the_guides_lab_is_a_valid_file():
+    spec = load_lab_file("hardware")
+    with HardwareLab(spec) as lab:
+        assert isinstance(lab.host("node1"), ContainerHost)
+        assert isinstance(lab.host("node2"), SshHost)
+        assert "Node 2, Ubuntu (listener)" in str(lab)
+
+
+@pytest.mark.parametrize(
+    ("node", "change", "message"),
+    [
+        ("node2", {"ssh": None}, "nodes.node2: a node of a hardware lab has either ssh or container"),
+        ("host1", {"ssh": "x", "container": {"node": "host1", "passed_in": "x"}}, "either ssh or container"),
+        ("node1", {"container": {"node": "nobody", "passed_in": "x"}}, "there is no node 'nobody'"),
+    ],
+)
+def test_a_node_that_is_nowhere_is_named(node, change, message):
+    content = yaml.safe_load((LABS / "hardware.yaml").read_text())
+    content["nodes"][node] |= change
+    with pytest.raises(ConfigError, match=message):
+        files.check(content, LabFile, "lab.yaml")
+
+
+@pytest.fixture
+def lab(sshd, tmp_path):
+    content = yaml.safe_load((LABS / "hardware.yaml").read_text())
+    for node in content["nodes"].values():
+        if "ssh" in node:
+            node |= {"ssh": f"{plain_user()}@127.0.0.1", "sudo": False}
+    spec = files.check(content, LabFile, "lab.yaml")
+    with HardwareLab(spec, tmp_path, sshd.config(plain_user())) as lab:
+        yield lab
+
+
+def test_commands_run_and_are_recorded(lab, tmp_path):
+    assert lab.host("node2").run(["echo", "hello"]).stdout == "hello\n"
+    assert '"node": "node2", "argv": ["echo", "hello"]' in (tmp_path / "transcript.jsonl").read_text()
+
+
+def test_preflight_looks_at_the_machines_and_at_what_kata_needs(lab):
+    found = preflight.check(lab)
+    assert {finding.node for finding in found.findings} == {"host1", "node2", "node3", "node4", "switch"}
+    assert {"IOMMU", "Kata", "container engine"} <= {f.what for f in found.findings if f.node == "host1"}
+
+
+def test_what_does_not_work_over_ssh_yet_says_so(lab):
+    with pytest.raises(ConfigError, match="do not work over SSH yet"):
+        _ = lab.machine

@@ -1,0 +1,109 @@
+"""An open lab of real machines, reached over SSH; the guide's own is params/labs/hardware.yaml."""
+
+from __future__ import annotations
+
+import atexit
+import time
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Never
+
+from tsnlab.deadline import Deadline
+from tsnlab.errors import ConfigError
+from tsnlab.hosts import Host, Transcript
+from tsnlab.hosts.container import ContainerHost
+from tsnlab.hosts.ssh import SshHost
+from tsnlab.hosts.ssh_target import USER_CONFIG
+from tsnlab.hosts.sudo import Sudo
+from tsnlab.journal import Journal
+from tsnlab.lab import LabFile
+from tsnlab.session import SECOND, Lab
+
+_LOOK_S = 0.05
+
+
+class HardwareLab(Lab):
+    """A lab of real machines; each is connected to by the first command that it is given.
+
+    Args:
+        spec: the lab file's content.
+        folder: where transcript and journal are kept; None keeps nothing.
+        ssh_config: the user's SSH configuration.
+    """
+
+    def __init__(self, spec: LabFile, folder: Path | None = None, ssh_config: Path = USER_CONFIG) -> None:
+        self.spec = spec
+        self.folder = folder
+        self._transcript = Transcript(folder / "transcript.jsonl" if folder else None)
+        self.journal = Journal(folder / "journal.jsonl" if folder else None)
+        self._machines = {
+            name: SshHost(
+                name,
+                node.ssh,
+                transcript=self._transcript,
+                sudo=Sudo(name) if node.sudo else None,
+                config=ssh_config,
+            )
+            for name, node in spec.nodes.items()
+            if node.container is None
+        }
+        self._containers = {
+            name: ContainerHost(name, self._machines[node.container.node], node.container.engine, node.container.name)
+            for name, node in spec.nodes.items()
+            if node.container is not None
+        }
+        self.reference_ns = self.now_ns() // SECOND * SECOND
+        atexit.register(self.close)
+
+    def host(self, node: str) -> Host:
+        """The node of that name, as something that runs commands."""
+        return self._containers.get(node) or self._machines[node]
+
+    @property
+    def virtual_time(self) -> bool:
+        """Never: time is that of the machines."""
+        return False
+
+    def now_ns(self) -> int:
+        """This machine's time, which is the nodes' only as well as both are set."""
+        return time.time_ns()
+
+    def wait(self, done: Callable[[], bool], waited_for: str, *, lab_seconds: float, wall_seconds: float = 60) -> bool:
+        """Waits until a predicate holds or so many seconds are over; see :meth:`tsnlab.session.Lab.wait`."""
+        end, deadline = Deadline(lab_seconds), Deadline(wall_seconds)
+        while not done() and not end.expired:
+            deadline.check(waited_for)
+            time.sleep(_LOOK_S)
+        return done()
+
+    @property
+    def badges(self) -> list[str]:
+        """What every figure and file of this lab has to say about its numbers."""
+        return ["hardware"]
+
+    @property
+    def clock(self) -> str:
+        """Which clock the numbers are read from, in words."""
+        return "CLOCK_TAI of each node, synchronised by PTP"
+
+    def __getattr__(self, name: str) -> Never:
+        if name in ("machine", "kernel"):
+            raise ConfigError(
+                f"lab {self.spec.name}: measurements and PTP do not work over SSH yet; preflight, vfio, kata and the"
+                " steps on links do"
+            )
+        raise AttributeError(name)
+
+    def close(self) -> None:
+        """Ends the connections, and all that was started over them. Twice is no error."""
+        atexit.unregister(self.close)
+        for host in self._machines.values():
+            host.close()
+        self._transcript.close()
+
+    def __str__(self) -> str:
+        return str(self.spec)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
