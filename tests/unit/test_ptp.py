@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 from tsnlab.errors import ConfigError
-from tsnlab.ptp import config, pmc
+from tsnlab.ptp import chart, config, pmc
+from tsnlab.ptp.clock import Clock
 from tsnlab.ptp.log import Message, Offset, PortState, parse
 from tsnlab.ptp.options import OPTIONS, SINCE_4, named_for
 from tsnlab.ptp.phc2sys import Phc2sys
@@ -149,3 +150,20 @@ def test_no_answer_of_pmc_is_none():
 def test_a_jump_of_a_clock_is_what_did_not_pass():
     before, after = Reading("a", 1_000, 500, 0), Reading("a", 3_600, 3_000, 0)
     assert after.jump_since(before) == 100
+
+
+def test_the_offsets_of_a_clock_are_drawn_with_their_threshold():
+    clock = Clock("node1", 1_000)
+    assert chart.svg(clock) == ""
+    for worst in (64, 32, 5_000):
+        clock.offsets.append((0, Offset(0.0, worst, None)))
+    assert "offsets of node1, 32 to 5000 ns; 1000 ns are allowed" in chart.svg(clock)
+    assert "stroke-dasharray" in chart.svg(clock)
+
+
+def test_a_span_without_an_offset_has_the_last_one_before_it():
+    clock = Clock("node1", 1_000)
+    clock.offsets = [(10, Offset(0.0, 1, None)), (20, Offset(0.0, 2, None)), (30, Offset(0.0, 3, None))]
+    assert [offset.worst_ns for offset in clock.between(21, 29)] == [2]
+    assert [offset.worst_ns for offset in clock.between(15, 30)] == [1, 2, 3]
+    assert clock.between(0, 5) == []

@@ -3,6 +3,7 @@
 import pytest
 
 from tsnlab import packets
+from tsnlab.analysis.indicators import scheduled_times_ns
 from tsnlab.analysis.uncertainty import resolution_ns, settled, uncertainties
 from tsnlab.calibration import PathDelay
 from tsnlab.errors import ConfigError
@@ -22,8 +23,11 @@ def frame():
 
 
 def test_the_step_of_a_clock_is_found_in_its_timestamps(frame):
-    assert resolution_ns(packets.arrival(frame)) == 32
-    assert resolution_ns(packets.arrival(frame)[:1]) is None
+    times = scheduled_times_ns(frame)
+    assert resolution_ns(times, CYCLE) == 32
+    # 1252.064 us, each time: no finer than 32 ns
+    assert resolution_ns(times * 0 + 1_252_064, CYCLE) == 32
+    assert resolution_ns(times[:0], CYCLE) is None
 
 
 def test_scheduled_times_are_as_uncertain_as_two_clocks_and_a_step(frame):

@@ -6,8 +6,8 @@ Three parts, each a half-width in nanoseconds:
   and the listener's. Both follow the same source, each within the worst offset that was seen: twice that. The
   application latency is taken on one clock, and has no such part. The jitter is a difference of scheduled times, in
   which what is constant cancels: what is left is at most the same.
-- **resolution**: the step of the timestamps, found in the timestamps themselves (their greatest common divisor).
-  Each of the two ends of a difference is off by at most one step.
+- **resolution**: the step of the timestamps, as they show it themselves: the smallest difference between two values
+  that differ; if all are the same, the greatest step that they and the cycle are multiples of.
 - **count**: the mean of N values is known to 1.96 standard deviations over the root of N (95 %, values that do not
   depend on each other). It says nothing of the extremes: with N values, a share of 3/N of later ones may lie beyond
   them (95 %, the rule of three).
@@ -106,8 +106,8 @@ def uncertainties(frame: pd.DataFrame) -> Uncertainties:
     about = packets.info(frame)
     offset = about.sync.get("worst_offset_ns")
     between = 2 * int(offset) if isinstance(offset, int | float) else None
-    arrivals = resolution_ns(packets.arrival(frame))
-    programs = resolution_ns(frame["tx_program"])
+    arrivals = resolution_ns(scheduled_times_ns(frame), about.cycle_ns)
+    programs = resolution_ns(rt_app_latency_ns(frame), about.cycle_ns)
     return Uncertainties(
         scheduled_times=_of(scheduled_times_ns(frame), between, arrivals),
         rt_app_latency=_of(rt_app_latency_ns(frame), 0, programs),
@@ -116,13 +116,17 @@ def uncertainties(frame: pd.DataFrame) -> Uncertainties:
     )
 
 
-def resolution_ns(stamps: pd.Series[int]) -> int | None:
-    """The step of a clock, as its timestamps show it; None if there are fewer than two different ones."""
-    values = packets.taken(stamps)
-    if len(values) < 2:
-        return None
-    step = int(np.gcd.reduce(np.abs(np.diff(values))))
-    return step or None
+def resolution_ns(times: pd.Series[int], cycle_ns: int) -> int | None:
+    """The step of the timestamps, from times within the cycle; None if there are none.
+
+    Args:
+        times: scheduled times or latencies, in ns.
+        cycle_ns: of the stream.
+    """
+    values = np.unique(packets.taken(times))
+    if len(values) > 1:
+        return int(np.diff(values).min())
+    return math.gcd(int(values[0]), cycle_ns) or None if len(values) else None
 
 
 def settled(frame: pd.DataFrame, warm_up: int) -> pd.DataFrame:

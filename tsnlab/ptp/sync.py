@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from tsnlab.errors import SyncError
-from tsnlab.ptp import config, phc2sys, pmc, system
+from tsnlab.ptp import chart, config, phc2sys, pmc, system
 from tsnlab.ptp.clock import GOOD_SAMPLES, Clock
 from tsnlab.ptp.diagnosis import Cause, diagnose
 from tsnlab.session import SECOND, Lab
@@ -221,7 +221,8 @@ class Sync:
         return str(self)
 
     def _repr_html_(self) -> str:
-        return "<br>".join(escape(line) for line in str(self).splitlines())
+        charts = "".join(f"<div>{chart.svg(clock)}</div>" for clock in self.clocks)
+        return "<br>".join(escape(line) for line in str(self).splitlines()) + charts
 
     def _doing(self) -> str:
         lines = []
