@@ -113,12 +113,14 @@ def _analysed(path: Path, arguments: argparse.Namespace, options: Options) -> Re
     if kind in LOGS:
         return _analysed_log(path)
     from tsnlab.analysis.statistics import gather
+    from tsnlab.formats import export
     from tsnlab.packets import COLUMNS
 
     source = _Narrowed(open_capture(path, options), arguments)
     statistics = gather(source)
     if arguments.write:
-        _write(_Narrowed(open_capture(path, options, COLUMNS), arguments), statistics, arguments.write)
+        whole = _Narrowed(open_capture(path, options, COLUMNS), arguments)
+        export.write(whole.chunks(), statistics.info(), arguments.write)
     if arguments.figures:
         from tsnlab.plot import streamed
 
@@ -154,7 +156,14 @@ class _Narrowed:
     def chunks(self) -> Iterator[Chunk]:
         """The packets of the chosen stream, or all."""
         for chunk in self._source.chunks():
-            yield chunk if self._stream is None else chunk.where(chunk.columns["stream"] == self._stream)
+            yield chunk if self._stream is None else self._of_stream(chunk)
+
+    def _of_stream(self, chunk: Chunk) -> Chunk:
+        """The stream's packets; only those that arrived, as what was lost is told from their numbers."""
+        chosen = chunk.columns["stream"] == self._stream
+        if self._source.counted:
+            chosen &= sum(chunk.columns[name] != 0 for name in _ARRIVALS if name in chunk.columns) > 0
+        return chunk.where(chosen)
 
 
 def _content(path: Path, kind: str, statistics: Statistics, damage: Damage) -> dict[str, Any]:
@@ -278,22 +287,3 @@ def _with_hardware(chunk: Chunk, arrival: str | None) -> Chunk:
     if arrival is None or arrival not in chunk.columns or "rx_hardware" in chunk.columns:
         return chunk
     return Chunk({**chunk.columns, "rx_hardware": chunk.columns[arrival]})
-
-
-def _write(source: _Narrowed, statistics: Statistics, target: Path) -> None:
-    """Writes the packets in the format of the target's suffix."""
-    from tsnlab.formats import frames, netlatency
-    from tsnlab.formats.parquet import Writer
-
-    about = statistics.info()
-    if target.suffix == ".parquet":
-        with Writer(target) as writer:
-            for chunk in source.chunks():
-                writer.append(chunk)
-            writer.close(about)
-    elif target.suffix in (".json", ".jsonl"):
-        netlatency.write(source.chunks(), target, interval_us=about.cycle_ns // 1000)
-    elif target.suffix == ".pcap":
-        frames.write(source.chunks(), target, interval_us=about.cycle_ns // 1000, arrival=about.arrival or "rx_kernel")
-    else:
-        raise ConfigError(f"--write {target}: the suffix tells the format: .parquet, .json or .pcap")

@@ -75,6 +75,12 @@ def test_json_holds_the_indicators_and_packets_of_run_json(capture: Path, capsys
     assert found["streams"]["1"]["loss_bursts"]["longest"] == 2
 
 
+def test_one_stream_of_a_table_has_its_own_counts(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    counts = printed(capsys, capture, "--stream", "1")["packets"]
+    assert (counts["sent"], counts["received"], counts["lost"]) == (400, 398, 2)
+    assert printed(capsys, capture, "--stream", "2")["packets"]["received"] == 0
+
+
 @pytest.mark.parametrize("suffix", ["json", "pcap", "parquet"])
 def test_the_same_packets_give_the_same_indicators_in_every_format(
     capture: Path, suffix: str, capsys: pytest.CaptureFixture[str]
