@@ -12,11 +12,11 @@ from pathlib import Path
 
 import tsnlab
 from tsnlab import analyse
-from tsnlab.commands import Commands, add_results, check, reports, sweep
+from tsnlab.commands import Commands, add_results, check, reports, sweep, undo
 from tsnlab.commands.status import ERROR, INTERRUPTED, OK, exit_status
 from tsnlab.errors import TsnlabError
 
-_MORE: tuple[Callable[[Commands], None], ...] = (sweep.add, reports.add, analyse.add_parser, check.add)
+_MORE: tuple[Callable[[Commands], None], ...] = (sweep.add, reports.add, analyse.add_parser, check.add, undo.add)
 """What adds further commands."""
 
 _RUN_HELP = """\

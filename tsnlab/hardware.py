@@ -96,11 +96,20 @@ class HardwareLab(Lab):
         raise AttributeError(name)
 
     def close(self) -> None:
-        """Ends the connections, and all that was started over them. Twice is no error."""
+        """Takes back what the steps have changed, and ends the connections and all that was started over them.
+
+        Twice is no error.
+
+        Raises:
+            HostError: a node does not answer; its part of the journal is kept for `tsnlab undo`.
+        """
         atexit.unregister(self.close)
-        for host in self._machines.values():
-            host.close()
-        self._transcript.close()
+        try:
+            self.undo()
+        finally:
+            for host in self._machines.values():
+                host.close()
+            self._transcript.close()
 
     def __str__(self) -> str:
         return str(self.spec)

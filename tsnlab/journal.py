@@ -7,7 +7,8 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tsnlab.hosts import Host
+from tsnlab.errors import ConfigError, DeadlineError, HostError, TsnlabError
+from tsnlab.hosts import Host, Result
 
 
 class Journal:
@@ -31,22 +32,60 @@ class Journal:
                 file.flush()
                 os.fsync(file.fileno())
 
+    @classmethod
+    def read(cls, path: Path) -> Journal:
+        """The journal that an earlier process has left behind.
+
+        Raises:
+            ConfigError: there is none, or it is not a journal.
+        """
+        journal = cls(path)
+        try:
+            # what comes after the last end of a line was cut short, and then the change was not begun
+            lines = path.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
+            journal._undo = [(entry["node"], tuple(entry["undo"])) for entry in map(json.loads, lines)]
+        except OSError as error:
+            raise ConfigError(f"{path}: {error.strerror}; nothing is to be undone, or it has been") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{path}: not a journal of tsnlab: {error}") from error
+        return journal
+
     def unwind(self, host: Callable[[str], Host]) -> None:
         """Runs the undo commands, newest first; one that fails does not keep the others from being run.
 
         Raises:
             CommandError: the first that failed, after all were tried.
+            HostError, DeadlineError: a node did not answer; what is to be undone there stays in the journal.
         """
-        failed = []
+        failed: list[Result] = []
+        lost: list[tuple[tuple[str, tuple[str, ...]], TsnlabError]] = []
         while self._undo:
-            node, argv = self._undo.pop()
-            result = host(node).run(argv, check=False)
+            node, argv = entry = self._undo.pop()
+            try:
+                result = host(node).run(argv, check=False)
+            except (HostError, DeadlineError) as error:
+                lost.insert(0, (entry, error))
+                continue
             if result.returncode != 0:
                 failed.append(result)
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
+        self._keep([entry for entry, _ in lost])
+        if lost:
+            raise lost[-1][1]
         if failed:
             failed[0].check("the lab may not be as it was; see its transcript")
+
+    def _keep(self, entries: list[tuple[str, tuple[str, ...]]]) -> None:
+        """Has nothing but these entries left, in memory and on disk."""
+        self._undo = entries
+        if self._path is None:
+            return
+        if not entries:
+            self._path.unlink(missing_ok=True)
+            return
+        draft = self._path.with_suffix(".draft")
+        lines = [json.dumps({"node": node, "undo": list(undo)}) + "\n" for node, undo in entries]
+        draft.write_text("".join(lines), encoding="utf-8")
+        draft.replace(self._path)
 
     def __len__(self) -> int:
         return len(self._undo)

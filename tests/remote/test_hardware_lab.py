@@ -5,10 +5,12 @@ import yaml
 
 from tests.remote.conftest import plain_user
 from tsnlab import files, preflight
+from tsnlab.cli import main
 from tsnlab.errors import ConfigError
 from tsnlab.hardware import HardwareLab
 from tsnlab.hosts.container import ContainerHost
 from tsnlab.hosts.ssh import SshHost
+from tsnlab.journal import Journal
 from tsnlab.lab import LABS, LabFile, load_lab_file
 
 
@@ -60,3 +62,22 @@ def test_preflight_looks_at_the_machines_and_at_what_kata_needs(lab):
 def test_what_does_not_work_over_ssh_yet_says_so(lab):
     with pytest.raises(ConfigError, match="do not work over SSH yet"):
         _ = lab.machine
+
+
+def test_closing_takes_back_what_was_changed(lab, tmp_path):
+    mark = lab.host("node2").run(["mktemp"]).stdout.strip()
+    lab.journal.will_change("node2", ["rm", mark])
+    lab.close()
+    assert lab.host("node3").run(["test", "-e", mark], check=False).returncode == 1
+    assert not (tmp_path / "journal.jsonl").exists()
+
+
+def test_undo_after_a_crash_needs_the_journal_alone(sshd, tmp_path, monkeypatch, capsys):
+    content = yaml.safe_load((LABS / "hardware.yaml").read_text())
+    content["nodes"]["node2"] |= {"ssh": f"{plain_user()}@127.0.0.1", "sudo": False}
+    (tmp_path / "lab.yaml").write_text(yaml.safe_dump(content))
+    monkeypatch.setattr(HardwareLab.__init__, "__defaults__", (None, sshd.config(plain_user())))
+    Journal(tmp_path / "journal.jsonl").will_change("node2", ["echo", "undone"])
+    assert main(["undo", str(tmp_path), "--lab", str(tmp_path / "lab.yaml")]) == 0
+    assert capsys.readouterr().out == "1 changes taken back\n"
+    assert not (tmp_path / "journal.jsonl").exists()
