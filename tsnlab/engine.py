@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ from tsnlab.ticker import Ticker
 
 NAME = "tsnlab run"
 _RESET_S = 10.0
+_SAVE_EVERY_S = 30.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -177,6 +179,7 @@ class LabEngine(Engine):  # type: ignore[misc]  # papermill has no types
         """Runs all cells up to the first that fails."""
         if warm is not None:
             warm.forget()
+            nb_man.save = _seldom(nb_man.save)
         client = _Client(nb_man, ticker=ticker, stop=stop, warm=warm, kernel_name=kernel_name, timeout=None)
         try:
             client.execute()
@@ -186,6 +189,22 @@ class LabEngine(Engine):  # type: ignore[misc]  # papermill has no types
 
 
 papermill_engines.register(NAME, LabEngine)
+
+
+def _seldom(save: Callable[..., None]) -> Callable[..., None]:
+    """Papermill's saving before and after every cell, once in a while: it costs as much as a short measurement.
+
+    Papermill writes the whole notebook in the end, however that comes.
+    """
+    saved = time.monotonic()
+
+    def save_now_and_then(**settings: Any) -> None:
+        nonlocal saved
+        if time.monotonic() - saved > _SAVE_EVERY_S:
+            save(**settings)
+            saved = time.monotonic()
+
+    return save_now_and_then
 
 
 def _title(before: list[Any]) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import datetime
 import html
+import io
 import json
 import os
 import secrets
@@ -64,6 +65,13 @@ class Picture:
 
     figure: Figure
     png: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, figure: Figure) -> Picture:
+        """A figure that is shown and not kept."""
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="png", dpi=_SCREEN_DPI)
+        return cls(figure, drawn.getvalue())
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         # at half its size in pixels, so that it is sharp on every screen

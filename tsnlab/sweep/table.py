@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tsnlab.errors import ConfigError
+from tsnlab.folder import results_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +82,17 @@ def read_table(sweep: str | Path) -> pd.DataFrame:
     table = pd.read_parquet(folder / PARQUET)
     table.attrs |= {"title": about["title"], "axes": about["axes"], "notebook": about["notebook"]}
     return table
+
+
+def find_sweep(sweep: str | Path) -> Path:
+    """The folder of a sweep by its path: from the current folder, or in the project's notebooks/ from the one above.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    folder = results_folder(sweep)
+    read_about(folder)
+    return folder
 
 
 def read_about(folder: Path) -> dict[str, Any]:

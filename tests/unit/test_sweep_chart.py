@@ -1,0 +1,73 @@
+"""A sweep drawn: its axes' effects and the map of two of them; the notebook that does so runs by itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tsnlab.errors import ConfigError
+from tsnlab.paths import NOTEBOOKS
+from tsnlab.sweep import chart, read_table
+
+SPREAD = "scheduled_times_spread_us"
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    rows = [
+        {"point": index, "load": load, "qbv": qbv, SPREAD: 0.1 if qbv else load / 10, "status": "done"}
+        | {"limits_failed": "" if qbv or not load else "spread", "run": f"run-{index}"}
+        for index, (load, qbv) in enumerate((load, qbv) for load in (0, 100, 900) for qbv in (True, False))
+    ]
+    pd.DataFrame(rows).convert_dtypes().to_parquet(tmp_path / "sweep.parquet")
+    about = {"title": "Load", "notebook": "case3", "axes": {"load": [0, 100, 900], "qbv": [True, False]}, "points": []}
+    (tmp_path / "sweep.json").write_text(json.dumps(about))
+    return tmp_path
+
+
+def test_every_axis_has_its_effect(sweep: Path) -> None:
+    figure = chart.main_effects(read_table(sweep), SPREAD).figure
+    assert [drawn.get_xlabel() for drawn in figure.axes] == ["load", "qbv"]
+    assert [label.get_text() for label in figure.axes[1].get_xticklabels()] == ["False", "True"]
+
+
+def test_a_heat_map_crosses_out_what_does_not_hold(sweep: Path) -> None:
+    figure = chart.heat_map(read_table(sweep), SPREAD).figure
+    drawn = figure.axes[0]
+    assert (drawn.get_xlabel(), drawn.get_ylabel()) == ("load", "qbv")
+    assert len(drawn.lines) == 2
+
+
+def test_an_unknown_column_or_axis_names_those_there_are(sweep: Path) -> None:
+    with pytest.raises(ConfigError, match=f"no column 'speed'; it has {SPREAD}"):
+        chart.main_effects(read_table(sweep), "speed")
+    with pytest.raises(ConfigError, match="no axis 'speed'; it has load, qbv"):
+        chart.heat_map(read_table(sweep), SPREAD, across="speed")
+
+
+def test_what_is_no_sweep_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not the folder of a sweep"):
+        read_table(tmp_path)
+
+
+def test_the_notebook_draws_a_sweep(sweep: Path, tmp_path: Path) -> None:
+    arguments = [
+        str(NOTEBOOKS / "sweep.ipynb"),
+        str(tmp_path / "out.ipynb"),
+        "-p",
+        "sweep",
+        str(sweep),
+        "-k",
+        "python3",
+    ]
+    command = [sys.executable, "-m", "papermill", *arguments]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert answer.returncode == 0, answer.stderr
+    cells = {cell["id"]: cell for cell in json.loads((tmp_path / "out.ipynb").read_text())["cells"]}
+    for name in ("effects", "map"):
+        assert any("image/png" in output.get("data", {}) for output in cells[name]["outputs"])
