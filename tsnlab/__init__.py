@@ -17,20 +17,23 @@ __all__ = [
     "__version__",
     "analysis",
     "capture",
+    "kata",
     "kernel",
     "links",
     "load_case",
     "new_run",
     "open_lab",
     "plot",
+    "preflight",
     "ptp",
     "qdisc",
     "switch",
     "verdict",
+    "vfio",
 ]
 
 if TYPE_CHECKING:
-    from tsnlab import analysis, capture, kernel, links, plot, ptp, qdisc, switch, verdict
+    from tsnlab import analysis, capture, kata, kernel, links, plot, preflight, ptp, qdisc, switch, verdict, vfio
     from tsnlab.case import load_case
     from tsnlab.folder import new_run
     from tsnlab.session import open_lab

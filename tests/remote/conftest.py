@@ -58,6 +58,15 @@ Subsystem sftp internal-sftp
 """
 
 
+def missing() -> str:
+    """Why there can be no sshd here; empty if there can."""
+    if SSHD is None:
+        return "no sshd here: apt-get install --no-install-recommends openssh-server"
+    if os.geteuid() != 0 and not Path("/run/sshd").is_dir():
+        return "sshd wants a folder that only root can make: sudo mkdir -p /run/sshd"
+    return ""
+
+
 @dataclass
 class Server:
     """A running sshd and the client's side of it."""
@@ -140,8 +149,8 @@ def _wait_for(port: int, log: Path) -> None:
 
 @pytest.fixture(scope="session")
 def sshd(tmp_path_factory):
-    if SSHD is None:
-        pytest.skip("no sshd here: apt-get install --no-install-recommends openssh-server")
+    if reason := missing():
+        pytest.skip(reason)
     server = start_server(tmp_path_factory.mktemp("sshd"))
     yield server
     server.stop()
@@ -150,8 +159,8 @@ def sshd(tmp_path_factory):
 @pytest.fixture
 def own_sshd(tmp_path):
     """One that a test may ill-treat."""
-    if SSHD is None:
-        pytest.skip("no sshd here: apt-get install --no-install-recommends openssh-server")
+    if reason := missing():
+        pytest.skip(reason)
     server = start_server(tmp_path / "sshd")
     yield server
     server.stop()
