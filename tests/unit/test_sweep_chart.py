@@ -21,7 +21,11 @@ SPREAD = "scheduled_times_spread_us"
 def sweep(tmp_path: Path) -> Path:
     rows = [
         {"point": index, "load": load, "qbv": qbv, SPREAD: 0.1 if qbv else load / 10, "status": "done"}
-        | {"limits_failed": "" if qbv or not load else "spread", "run": f"run-{index}"}
+        | {
+            "limits_failed": "" if qbv or not load else "spread",
+            "run": f"run-{index}",
+            "badges": "virtual lab · simulated time",
+        }
         for index, (load, qbv) in enumerate((load, qbv) for load in (0, 100, 900) for qbv in (True, False))
     ]
     pd.DataFrame(rows).convert_dtypes().to_parquet(tmp_path / "sweep.parquet")
@@ -33,6 +37,7 @@ def sweep(tmp_path: Path) -> Path:
 def test_every_axis_has_its_effect(sweep: Path) -> None:
     figure = chart.main_effects(read_table(sweep), SPREAD).figure
     assert [drawn.get_xlabel() for drawn in figure.axes] == ["load", "qbv"]
+    assert figure.get_supxlabel() == "virtual lab\nsimulated time"
     assert [label.get_text() for label in figure.axes[1].get_xticklabels()] == ["False", "True"]
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from tsnlab.errors import ConfigError
 from tsnlab.folder import Picture
 from tsnlab.sweep.plan import REPETITION
+from tsnlab.sweep.table import badges
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _POINT, _MEDIAN, _FAILED = "#8a8a8a", "#0072b2", "#d55e00"
 
@@ -29,8 +31,9 @@ def main_effects(table: pd.DataFrame, indicator: str) -> Picture:
 
     rows = _measured(table, indicator)
     names = axes_of(table)
-    figure = Figure(figsize=(4.2 * len(names), 3.6), layout="constrained")
+    figure = Figure(figsize=(4.2 * len(names), 4.2), layout="constrained")
     figure.suptitle(f"{table.attrs['title']}: {_words(indicator)}")
+    _wear_badges(figure, table)
     for name, drawn in zip(names, figure.subplots(1, len(names), sharey=True, squeeze=False)[0], strict=True):
         _effect(drawn, rows, name, indicator)
     return Picture.of(figure)
@@ -48,7 +51,8 @@ def heat_map(table: pd.DataFrame, indicator: str, across: str = "", down: str = 
     across, down = _two_axes(table, across, down)
     values = rows.pivot_table(index=down, columns=across, values=indicator, aggfunc="median", observed=True)
     fails = rows.assign(fails=rows["limits_failed"].ne("")).pivot_table(index=down, columns=across, values="fails")
-    figure = Figure(figsize=(1.6 + 0.9 * len(values.columns), 1.8 + 0.55 * len(values)), layout="constrained")
+    figure = Figure(figsize=(2.6 + 0.9 * len(values.columns), 2.6 + 0.55 * len(values)), layout="constrained")
+    _wear_badges(figure, table)
     drawn = figure.subplots()
     shown = drawn.imshow(values.to_numpy(dtype=float), cmap="cividis", aspect="auto", origin="lower")
     figure.colorbar(shown, label=_words(indicator))
@@ -64,6 +68,12 @@ def heat_map(table: pd.DataFrame, indicator: str, across: str = "", down: str = 
 def axes_of(table: pd.DataFrame) -> list[str]:
     """The axes of a sweep; repetitions are no effect that anybody asks for."""
     return [name for name in table.attrs["axes"] if name != REPETITION] or [REPETITION]
+
+
+def _wear_badges(figure: Figure, table: pd.DataFrame) -> None:
+    """No figure of the virtual lab is to be taken for one of hardware."""
+    if worn := badges(table):
+        figure.supxlabel("\n".join(worn), fontsize="small", color="#7a5200")
 
 
 def _effect(drawn: Axes, rows: pd.DataFrame, name: str, indicator: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tsnlab.folder import REPORT
 from tsnlab.report.catalogue import catalogue
 from tsnlab.report.page import render
-from tsnlab.sweep.table import is_measured, read_about, row, write_table
+from tsnlab.sweep.table import badges, is_measured, read_about, row, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ def make_page(sweep: str | Path) -> Path:
             runs[key] = run
     table = write_table(folder, [row(point, runs.get(point["key"])) for point in about["points"]])
     columns = [name for name in (*about["axes"], "status", *_SHOWN) if name in table]
-    content = render("sweep.html.j2", about=about, columns=columns, rows=_rows(table, columns))
+    content = render("sweep.html.j2", about=about, columns=columns, rows=_rows(table, columns), badges=badges(table))
     (folder / REPORT).write_text(content, encoding="utf-8")
     return folder / REPORT
 

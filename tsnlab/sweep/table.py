@@ -20,6 +20,8 @@ SWEEP_JSON = "sweep.json"
 MEASURED = ("done", "failed")
 """The statuses of a run with numbers, be they as wanted or not."""
 
+BADGE_SEPARATOR = " · "
+
 _OF_A_SUMMARY = ("count", "min", "mean", "max", "std", "spread", "p50", "p99")
 
 
@@ -45,6 +47,7 @@ def row(point: Mapping[str, Any], run: Mapping[str, Any] | None) -> dict[str, An
     counts = begun.get("packets", {})
     fields |= {f"packets_{name}": counts.get(name) for name in ("sent", "received", "lost", "late") if counts}
     fields |= {"load_received_mbps": _mbps(begun)} if begun.get("load") else {}
+    fields["badges"] = BADGE_SEPARATOR.join(begun.get("badges", []))
     return fields | {"seconds": begun.get("seconds"), "error": begun.get("error", ""), "run": begun.get("run", "")}
 
 
@@ -52,6 +55,12 @@ def column(indicator: str, name: str) -> str:
     """The column of a statistic, with the unit at its end: `scheduled_times_max_us`."""
     stem, _, unit = indicator.rpartition("_")
     return f"{stem}_{name}" if name == "count" else f"{stem}_{name}_{unit}"
+
+
+def badges(table: pd.DataFrame) -> list[str]:
+    """What has to be said of the numbers in a table, from all its points, each once."""
+    texts: Iterable[str] = table.get("badges", [])
+    return list(dict.fromkeys(badge for text in texts for badge in str(text).split(BADGE_SEPARATOR) if badge))
 
 
 def write_table(folder: Path, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
