@@ -6,6 +6,7 @@ Exit status: 0 if all is well, 1 if a verdict does not hold, 2 for every other e
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -38,6 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TsnlabError as error:
         print(f"tsnlab: {error}", file=sys.stderr)
         return ERROR
+    except BrokenPipeError:
+        # whoever reads our output has read enough, as `head` does; Python is not to flush what is left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except KeyboardInterrupt:
         print("tsnlab: interrupted", file=sys.stderr)
         return INTERRUPTED
