@@ -62,10 +62,14 @@ class LocalPipes:
         self._process.stdin.write(data)
 
     def close(self) -> None:
-        """Ends standard input, and with it the command."""
+        """Ends standard input, and with it the command; what a child that lives on prints is lost."""
         if self._process.stdin is not None:
             with suppress(OSError):
                 self._process.stdin.close()
+        if self._process.returncode is not None:
+            for stream in (self._process.stdout, self._process.stderr):
+                if stream is not None:
+                    stream.close()
 
     def status(self) -> int | None:
         """The exit status; what has been printed until now can be read at once."""
