@@ -57,6 +57,7 @@ def test_undo_takes_everything_back(lab, short):
             switch.run(["tc", "qdisc", "show", "dev", "CE03"]).stdout,
         )
 
+    lab.wait(lambda: False, "carriers to be shown", lab_seconds=2)
     before = state()
     tsnlab.links.vlan(lab, case)
     tsnlab.qdisc.apply(lab, case)

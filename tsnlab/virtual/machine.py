@@ -111,6 +111,7 @@ class Machine:
         try:
             self._process = KernelProcess(self._command_line(kernel, memory_mb), self.folder, _environment(folder))
             self.drive(lambda: bool(ready.out), Deadline(boot_seconds), "answer of the virtual lab's agent")
+            del self._commands[0]
         except BaseException:
             self.close()
             raise
