@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.remote.mortal import WITH_US
 from tsnlab.deadline import Deadline
 from tsnlab.hosts import Transcript
 from tsnlab.hosts.ssh import SshHost
@@ -128,7 +129,7 @@ def start_server(folder: Path) -> Server:
         hashed = subprocess.run(["openssl", "passwd", "-6", PASSWORD], check=True, capture_output=True, text=True)
         environment["PASSWORD_HASH"] = hashed.stdout.strip()
     log = (folder / "sshd.log").open("w")
-    process = subprocess.Popen(command, stderr=log, env=environment, start_new_session=True)
+    process = subprocess.Popen([*WITH_US, *command], stderr=log, env=environment, start_new_session=True)
     log.close()
     _wait_for(port, folder / "sshd.log")
     kind, key, *_ = (folder / "host_key.pub").read_text().split()

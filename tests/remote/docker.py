@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.remote.mortal import WITH_US
 from tsnlab.deadline import Deadline
 
 DOCKERD = shutil.which("dockerd", path="/usr/sbin:/usr/bin:/usr/local/bin")
@@ -27,7 +28,7 @@ class Docker:
     def __init__(self, folder: Path, *options: str) -> None:
         self.address = f"unix://{folder}/docker.sock"
         self._log = folder / "dockerd.log"
-        argv = [DOCKERD, "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"]
+        argv = [*WITH_US, DOCKERD, "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"]
         argv += ["-H", self.address, "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
         with self._log.open("w") as log:
             self.process = subprocess.Popen([*argv, "--pidfile", str(folder / "pid"), *options], stdout=log, stderr=log)

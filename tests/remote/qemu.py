@@ -12,6 +12,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.remote.mortal import WITH_US
 from tsnlab.deadline import Deadline
 from tsnlab.errors import DeadlineError
 from tsnlab.hosts import Result
@@ -100,7 +101,7 @@ class Guest:
     def __init__(self, folder: Path, *, iommu: bool = True) -> None:
         image, _ = kernel()
         line = folder / "line"
-        argv = [QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-m", "384"]
+        argv = [*WITH_US, QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-m", "384"]
         argv += ["-machine", "q35,accel=tcg", "-cpu", "max"]
         argv += ["-kernel", image, "-initrd", initramfs(folder), "-serial", f"file:{folder}/console.log"]
         argv += ["-chardev", f"socket,id=line,path={line},server=on,wait=off", "-serial", "chardev:line"]
