@@ -160,8 +160,8 @@ class Case(files.Value):
         """A copy with some parameters of its notebook set; checked like the file.
 
         Args:
-            parameters: any of `packets`, `cycle_us`, `seed`, `wakeup_max_us`, `offset_us`, `etf_delta_us`, `switch_qbv`,
-                `load_mbps`, `load_to`, `load_tool`; None keeps what the case file says.
+            parameters: any of `packets`, `cycle_us`, `seed`, `wakeup_median_us`, `wakeup_max_us`, `offset_us`,
+                `etf_delta_us`, `switch_qbv`, `load_mbps`, `load_to`, `load_tool`; None keeps what the case file says.
 
         Raises:
             ConfigError: the parameter is unknown, does not belong to this case, or its value is not valid.
@@ -195,6 +195,7 @@ _PARAMETERS: dict[str, tuple[Any, ...]] = {
     "packets": ("stream", "packets", None),
     "cycle_us": ("stream", "cycle", "us"),
     "seed": ("stream", "seed", None),
+    "wakeup_median_us": ("stream", "wakeup_latency", "median", "us"),
     "wakeup_max_us": ("stream", "wakeup_latency", "maximum", "us"),
     "offset_us": ("stream", "offset_in_window", "us"),
     "etf_delta_us": ("etf", "delta", "us"),
