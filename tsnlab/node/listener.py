@@ -52,7 +52,7 @@ def open_receiver(interface: str, hardware: bool) -> tuple[socket.socket, str]:
 
 def tai_offset_ns() -> int:
     """CLOCK_TAI minus CLOCK_REALTIME, whole seconds in nanoseconds."""
-    return (wire.now_ns() - time.time_ns() + SECOND // 2) // SECOND * SECOND
+    return int(wire.now_ns() - time.time_ns() + SECOND // 2) // SECOND * SECOND
 
 
 class Order:
