@@ -80,12 +80,12 @@ def test_a_deadline_leaves_the_machine_usable(machine, shell):
     assert command.returncode == -signal.SIGKILL
 
 
-def test_a_guest_in_which_no_time_passes_any_more_is_reported_and_removed(machine, living):
+def test_a_guest_in_which_no_time_passes_any_more_is_reported_and_removed(machine, living, wait_until):
     group = machine._process.pid
     command = machine.submit({"do": "run", "argv": ["sh", "-c", "while :; do :; done"], "env": {"PATH": "/bin"}})
     with pytest.raises(MachineError, match="hangs: no end of the loop"):
         machine.drive(lambda: command.returncode is not None, Deadline(0.5), "end of the loop")
-    assert living(group) == []
+    wait_until(lambda: living(group) == [])
 
 
 def test_a_panic_is_reported_with_the_end_of_the_console(machine):
@@ -107,12 +107,12 @@ def test_a_killed_kernel_is_noticed_within_five_seconds(machine, living, wait_un
     wait_until(lambda: living(group) == [])
 
 
-def test_nothing_is_left_after_close(linux, tmp_path, living):
+def test_nothing_is_left_after_close(linux, tmp_path, living, wait_until):
     machine = Machine(linux, start_ns=0, folder=tmp_path / "machines")
     group = machine._process.pid
     machine.close()
     machine.close()
-    assert living(group) == []
+    wait_until(lambda: living(group) == [])
     assert not machine.folder.exists()
     with pytest.raises(MachineError, match="closed"):
         machine.submit({"do": "node", "name": "x"})
@@ -169,7 +169,7 @@ def test_debians_kernel_runs_by_the_wall_clock_and_is_frozen_when_idle(debian_li
         command = machine.submit({"do": "run", "argv": ["uname", "-r"], "env": {"PATH": "/bin"}})
         machine.drive(lambda: command.returncode is not None, Deadline(30), "uname")
         assert command.out.decode().strip() == debian_linux.version
-    assert living(group) == []
+    wait_until(lambda: living(group) == [])
 
 
 def test_an_interrupt_leaves_the_machine_usable(machine, shell):

@@ -6,15 +6,21 @@ import fcntl
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from tsnlab.deadline import Deadline
 
 # Kills the kernel's process group and removes its folder as soon as the controlling process is gone, however it
 # went: then this shell's standard input, a pipe that only the controlling process holds open, comes to its end.
 _WARDEN = 'cat >/dev/null; kill -KILL -- "-$1" 2>/dev/null; rm -rf -- "$2"'
 
 _PIPE_BYTES = 1 << 20
+
+_DYING_S = 1.0
+"""So long the rest of a killed group is waited for at most."""
 
 
 class KernelProcess:
@@ -75,7 +81,12 @@ class KernelProcess:
         """Ends it at once; returns its exit status, negative for a signal."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        return self._process.wait()
+        status = self._process.wait()
+        # the guest's processes die by the same signal, a moment later
+        deadline = Deadline(_DYING_S)
+        while _is_alive(self._process.pid) and not deadline.expired:
+            time.sleep(0.002)
+        return status
 
     def close(self) -> None:
         """Ends it and everything that belongs to it."""
@@ -85,6 +96,16 @@ class KernelProcess:
         self._warden.wait()
         for descriptor in (self.console, self.line, self._silent_end):
             os.close(descriptor)
+
+
+def _is_alive(group: int) -> bool:
+    """Whether a process group has a member that is more than a zombie (proc(5): state and group in stat)."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _parent, its_group = stat.read_text().rpartition(")")[2].split()[:3]
+            if int(its_group) == group and state != "Z":
+                return True
+    return False
 
 
 def read_available(descriptor: int) -> bytes | None:
