@@ -21,6 +21,7 @@ from tsnlab.virtual import agent, xstate
 from tsnlab.virtual.calendar import Calendar
 from tsnlab.virtual.interrupt import Interrupt, held_back
 from tsnlab.virtual.process import KernelProcess, read_available
+from tsnlab.virtual.seat import Seat
 
 GRANT_NS = 10_000_000
 """How far the guest runs on before it asks again: the grain at which a lab can be frozen."""
@@ -108,8 +109,10 @@ class Machine:
         self.closed = False
         self._process: KernelProcess | None = None
         self.calendar = Calendar(self.folder / "calendar", start_ns) if kernel.virtual_time else None
+        self._seat = Seat(folder)
         try:
             self._process = KernelProcess(self._command_line(kernel, memory_mb), self.folder, _environment(folder))
+            self._seat.bind(self._process.pid)
             self.drive(lambda: bool(ready.out), Deadline(boot_seconds), "answer of the virtual lab's agent")
             del self._commands[0]
         except BaseException:
@@ -186,6 +189,7 @@ class Machine:
         self.closed = True
         if self._process is not None:
             self._process.close()
+        self._seat.release()
         if self.calendar is not None:
             self.calendar.close()
         if self._console_file is not None:
