@@ -17,8 +17,8 @@ from tsnlab.formats import datagrams, parquet
 from tsnlab.hosts import Process
 from tsnlab.progress import progress
 from tsnlab.ptp import Sync
-from tsnlab.session import SECOND, Lab
-from tsnlab.virtual.network import WIRE_OVERHEAD
+from tsnlab.schedule.margin import frame_ns
+from tsnlab.session import Lab
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,7 +174,7 @@ class Measurement:
         if load is not None and load.rate > 0:
             # a message, and the one its path delay was measured by, may each have met a full frame on the wire
             rate = self.lab.spec.link_of(self.lab.listener).rate
-            waiting = 2 * (load.frame + WIRE_OVERHEAD) * 8 * SECOND // rate
+            waiting = 2 * frame_ns(load.frame, rate)
         return sync.during(self.start_ns, max(self.end_ns, self.lab.now_ns()), waiting)
 
     def _load(self) -> dict[str, Any]:

@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tsnlab import kernel
+from tsnlab.closing import Closing
 from tsnlab.deadline import Deadline
 from tsnlab.errors import MachineError
 from tsnlab.hosts import Host, Transcript
@@ -25,7 +24,7 @@ from tsnlab.virtual.modules import load_order
 SECOND = 1_000_000_000
 
 
-class Lab:
+class Lab(Closing):
     """A lab whose nodes can be used: commands run on :meth:`host`, and time passes while they do.
 
     Args:
@@ -144,14 +143,6 @@ class Lab:
     def undo(self) -> None:
         """Takes back what the steps have changed, newest first."""
         self.journal.unwind(self.host)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __str__(self) -> str:
         return f"{self.spec}\n  Linux {self.kernel.version}, {', '.join(self.badges)}"

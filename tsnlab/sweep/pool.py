@@ -10,9 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from types import TracebackType
-from typing import Self
 
+from tsnlab.closing import Closing
 from tsnlab.sweep.worker import Outcome, Task, serve
 
 _LIVES = 2
@@ -49,7 +48,7 @@ class _Worker:
         return outcome
 
 
-class Pool:
+class Pool(Closing):
     """Worker processes.
 
     Args:
@@ -111,11 +110,3 @@ class Pool:
         theirs.close()
         self._workers.append(_Worker(process, ours))
         return self._workers[-1]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

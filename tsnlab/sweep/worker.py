@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+from tsnlab.closing import Closing
 from tsnlab.errors import TsnlabError
 from tsnlab.folder import RunFolder
 from tsnlab.ticker import Ticker
@@ -50,7 +50,7 @@ class Outcome:
     """Whether the process that measured it was killed: no fault of the point."""
 
 
-class Bench:
+class Bench(Closing):
     """Where points are measured one after the other, in a kernel that is kept while it is as good as new."""
 
     def __init__(self) -> None:
@@ -87,14 +87,6 @@ class Bench:
             self._warm, self._runs = WarmKernel(), 0
         self._runs += 1
         return self._warm
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def serve(channel: Connection) -> None:

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
+from tsnlab.closing import Closing
 from tsnlab.deadline import Deadline
 from tsnlab.errors import DeadlineError, MachineError
 from tsnlab.virtual import agent, xstate
@@ -67,7 +67,7 @@ class Command:
             (self.err if kind == agent.ERR else self.out).extend(data)
 
 
-class Machine:
+class Machine(Closing):
     """A user-mode Linux kernel that runs commands.
 
     In virtual time the guest moves only inside :meth:`drive`, because only there its calendar is served. On the
@@ -195,14 +195,6 @@ class Machine:
         if self._console_file is not None:
             self._console_file.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _require_open(self) -> KernelProcess:
         if self.closed or self._process is None:

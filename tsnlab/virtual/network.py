@@ -15,12 +15,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tsnlab.lab import Endpoint, LabFile, Link
+from tsnlab.schedule import SIZE_TABLE_OVERHEAD
 
 CABLES = "cables"
 """The namespace in which the cables are."""
-
-WIRE_OVERHEAD = 24
-"""Bytes a frame occupies on the wire beside those the kernel counts: preamble 8, FCS 4, gap 12."""
 
 WIRE_BUFFER = 2000
 """Frames that may queue for one direction of a link; more is lost, as in a switch."""
@@ -97,7 +95,7 @@ def _plug(spec: LabFile, pids: Mapping[str, int], index: int, link: Link, side: 
 def _carry(index: int, link: Link, side: int) -> Iterable[str]:
     here, there = _socket(index, side), _socket(index, 1 - side)
     delay = f"delay {link.delay // 1000}us " if link.delay else ""
-    yield f"qdisc add dev {here} root netem {delay}rate {link.rate}bit {WIRE_OVERHEAD} limit {WIRE_BUFFER}"
+    yield f"qdisc add dev {here} root netem {delay}rate {link.rate}bit {SIZE_TABLE_OVERHEAD} limit {WIRE_BUFFER}"
     yield f"qdisc add dev {here} clsact"
     # A mirrored frame is a copy that has forgotten its sender's socket. A redirected one would report to that
     # socket once more that it has been sent, when it leaves the cable: ptp4l takes this for a fault.
