@@ -16,9 +16,11 @@ PACKAGES := flex bison bc patch gcc libc6-dev make xz-utils ccache linux-source-
 	user-mode-linux iproute2 ethtool linuxptp iperf3 python3-venv
 
 # continuous integration also proves what the virtual lab cannot show, on a real sshd, a real dockerd and a machine with
-# an IOMMU in QEMU; elsewhere these tests are skipped unless the packages are there (`make packages CI=true`)
+# an IOMMU in QEMU, and looks at notebooks and reports in a browser; elsewhere these tests are skipped unless the packages
+# are there (`make packages CI=true`)
 ifdef CI
 PACKAGES += openssh-server sudo openssl procps docker.io runc busybox-static qemu-system-x86 cpio kmod
+PACKAGES += chromium fonts-dejavu-core
 endif
 
 help: ## list these commands
