@@ -27,7 +27,7 @@ TOLERANCE_NS = 200
 """So much the links may be shorter than they are described: the virtual lab's cables count in steps of 64 ns."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PathDelay:
     """How long frames were on their way, from the call of send to the arrival of their end.
 
@@ -72,6 +72,9 @@ class PathDelay:
             f"path delay {low / 1000:.3f} to {high / 1000:.3f} us ({len(self.delays_ns)} frames);"
             f" {self.derived_ns / 1000:.3f} us of it are the links, {self.sender_ns} ns the sender"
         )
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(str(self))}</p>"

@@ -156,6 +156,17 @@ class Case(files.Value):
             raise ValueError("stream.window: missing, but etf needs launch times")
         return self
 
+    def __str__(self) -> str:
+        from tsnlab.show import facts
+
+        return facts.text(self.title, facts.of_case(self))
+
+    def _repr_html_(self) -> str:
+        from tsnlab.show import facts
+
+        drawing = self.taprio._repr_html_() if self.taprio is not None else ""
+        return facts.html(self.title, facts.of_case(self), drawing)
+
     def with_parameters(self, **parameters: Any) -> Case:
         """A copy with some parameters of its notebook set; checked like the file.
 

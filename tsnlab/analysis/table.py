@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
-_GREY = "#595959"
-_TONES = {"good": "#00694c", "bad": "#b23c00", "": ""}  # dark enough to read on white and on light grey
+_TONES = {"good": "#00855f", "bad": "#cc4a00", "": ""}  # can be told from a light page and from a dark one
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Table:
         head = "".join(map(_heading, self.header, self.align))
         tones = self.tones or ("",) * len(self.rows)
         body = "".join(f"<tr>{_cells(row, self.align, tone)}</tr>" for row, tone in zip(self.rows, tones, strict=True))
-        notes = "".join(f'<div style="color:{_GREY};font-size:90%">{escape(note)}</div>' for note in self.notes)
+        notes = "".join(f'<div style="opacity:0.8;font-size:90%">{escape(note)}</div>' for note in self.notes)
         return (
             f'<div class="tsnlab"><strong>{escape(self.title)}</strong>'
             f'<table style="font-variant-numeric:tabular-nums"><thead><tr>{head}</tr></thead>'

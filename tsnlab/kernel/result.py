@@ -9,7 +9,7 @@ from pathlib import Path
 from tsnlab.kernel.config import SymbolTable
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Kernel:
     """A user-mode Linux kernel that the virtual lab can boot.
 
@@ -27,11 +27,14 @@ class Kernel:
     virtual_time: bool
     modules: Path | None = None
     config: Path | None = None
-    symbols: SymbolTable = field(default=SymbolTable(), repr=False)
+    symbols: SymbolTable = field(default=SymbolTable())
 
     def __str__(self) -> str:
         facts = [f"{name:9} {value}" for name, value in self._facts()]
         return "\n".join([self._title(), *facts, self.symbols.summary, "", str(self.symbols)])
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         facts = "".join(f"<tr><th>{name}<td>{escape(value)}</tr>" for name, value in self._facts())

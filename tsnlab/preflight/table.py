@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
 Level = Literal["pass", "warn", "fail", "skip"]
 
-_COLOUR = {"pass": "#2a7a2a", "warn": "#b36b00", "fail": "#b00020", "skip": "#777777"}
+_COLOUR = {"pass": "#00855f", "warn": "#a86f00", "fail": "#d0354a", "skip": "#777777"}
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,19 @@ class Preflight:
         return str(self)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td style='color:{_COLOUR[f.level]}'><b>{f.level}</b></td><td>{escape(f.node)}</td>"
-            f"<td style='text-align:left'>{escape(f.what)}</td><td style='text-align:left'>{escape(f.seen)}</td>"
-            f"<td style='text-align:left'>{escape(f.remedy)}</td></tr>"
-            for f in self.findings
-        )
-        head = "<tr><th></th><th>node</th><th>what</th><th>seen</th><th>what to do</th></tr>"
-        return f"<p><b>Preflight</b>: {escape(self.summary)}</p><table>{head}{rows}</table>"
+        noted = [finding for finding in self.findings if finding.level in ("warn", "fail")]
+        others = [finding for finding in self.findings if finding.level not in ("warn", "fail")]
+        folded = f"<details><summary>{len(others)} more</summary>{_table(others)}</details>" if others else ""
+        return f"<p><b>Preflight</b>: {escape(self.summary)}</p>{_table(noted) if noted else ''}{folded}"
+
+
+def _table(findings: Sequence[Finding]) -> str:
+    left = "style='text-align:left'"
+    rows = "".join(
+        f"<tr><td style='color:{_COLOUR[f.level]}'><b>{f.level}</b></td>"
+        + "".join(f"<td {left}>{escape(cell)}</td>" for cell in (f.node, f.what, f.seen, f.remedy))
+        + "</tr>"
+        for f in findings
+    )
+    head = "".join(f"<th {left}>{name}</th>" for name in ("", "node", "what", "seen", "what to do"))
+    return f"<table><tr>{head}</tr>{rows}</table>"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tsnlab.ptp.clock import Clock
+from tsnlab.show import ink
 
-_WIDTH, _HEIGHT, _LEFT = 420, 40, 2
+_WIDTH, _HEIGHT, _ROOM, _LEFT = 620, 44, 190, 2
 _SHOWN = 120
 
 
@@ -18,17 +19,24 @@ def svg(clock: Clock) -> str:
     top = max(*offsets, clock.threshold_ns)
     limit = _y(clock.threshold_ns, top)
     label = f"offsets of {clock.node}, {min(offsets)} to {max(offsets)} ns; {clock.threshold_ns} ns are allowed"
-    return (
-        f"<svg width='{_WIDTH}' height='{_HEIGHT}' role='img' aria-label='{label}'><title>{label}</title>"
-        f"<line x1='0' x2='{_WIDTH}' y1='{limit:.1f}' y2='{limit:.1f}' stroke='#d55e00' stroke-dasharray='4 3'/>"
-        f"<polyline fill='none' stroke='#0072b2' stroke-width='1.5' points='{_points(offsets, top)}'/></svg>"
+    right = _WIDTH - _ROOM
+    curve = f'<polyline fill="none" stroke="{ink.STREAM}" stroke-width="1.5" points="{_points(offsets, top, right)}"/>'
+    return ink.sheet(
+        _WIDTH,
+        _HEIGHT,
+        label,
+        ink.line(0, limit, right, limit, colour=ink.OTHER, extra='stroke-dasharray="4 3"'),
+        ink.line(0, _HEIGHT - 3, right, _HEIGHT - 3, extra='stroke-opacity="0.3"'),
+        curve,
+        ink.text(right + 8, 14, f"{clock.node}: {offsets[-1]} ns now, worst {max(offsets)}"),
+        ink.text(right + 8, 32, f"allowed {clock.threshold_ns} ns (dashed)", faint=True),
     )
 
 
-def _points(offsets: Sequence[int], top: int) -> str:
-    step = (_WIDTH - 2 * _LEFT) / (len(offsets) - 1)
+def _points(offsets: Sequence[int], top: int, right: float) -> str:
+    step = (right - _LEFT) / (len(offsets) - 1)
     return " ".join(f"{_LEFT + index * step:.1f},{_y(offset, top):.1f}" for index, offset in enumerate(offsets))
 
 
 def _y(offset_ns: int, top_ns: int) -> float:
-    return _HEIGHT - 3 - (_HEIGHT - 6) * offset_ns / max(1, top_ns)
+    return _HEIGHT - 3 - (_HEIGHT - 8) * offset_ns / max(1, top_ns)

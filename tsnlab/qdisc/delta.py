@@ -21,7 +21,7 @@ MARGIN = 1.5
 _STEP_NS = 1_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class WakeupLatency:
     """How late a node woke up.
 
@@ -50,6 +50,9 @@ class WakeupLatency:
             f"{self.node} woke up {show_duration(ordered[0])} to {show_duration(ordered[-1])} late, half of the times"
             f" by less than {show_duration(median)} ({len(ordered)} times); etf's delta: {show_duration(self.delta_ns)}"
         )
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(str(self))}</p>"
