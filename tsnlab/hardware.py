@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
 import time
 from collections.abc import Callable
-from html import escape
 from pathlib import Path
-from typing import Never
 
 from tsnlab.deadline import Deadline
-from tsnlab.errors import ConfigError
-from tsnlab.hosts import Host, Transcript
+from tsnlab.hosts import Host
 from tsnlab.hosts.container import ContainerHost
 from tsnlab.hosts.ssh import SshHost
 from tsnlab.hosts.ssh_target import USER_CONFIG
 from tsnlab.hosts.sudo import Sudo
-from tsnlab.journal import Journal
 from tsnlab.lab import LabFile
-from tsnlab.session import SECOND, Lab
+from tsnlab.session import Lab
 
 _LOOK_S = 0.05
 
@@ -33,10 +28,7 @@ class HardwareLab(Lab):
     """
 
     def __init__(self, spec: LabFile, folder: Path | None = None, ssh_config: Path = USER_CONFIG) -> None:
-        self.spec = spec
-        self.folder = folder
-        self._transcript = Transcript(folder / "transcript.jsonl" if folder else None)
-        self.journal = Journal(folder / "journal.jsonl" if folder else None)
+        super().__init__(spec, folder)
         self._machines = {
             name: SshHost(
                 name,
@@ -53,8 +45,7 @@ class HardwareLab(Lab):
             for name, node in spec.nodes.items()
             if node.container is not None
         }
-        self.reference_ns = self.now_ns() // SECOND * SECOND
-        atexit.register(self.close)
+        self._opened()
 
     def host(self, node: str) -> Host:
         """The node of that name, as something that runs commands."""
@@ -87,32 +78,15 @@ class HardwareLab(Lab):
         """Which clock the numbers are read from, in words."""
         return "CLOCK_TAI of each node, synchronised by PTP"
 
-    def __getattr__(self, name: str) -> Never:
-        if name in ("machine", "kernel"):
-            raise ConfigError(
-                f"lab {self.spec.name}: measurements and PTP do not work over SSH yet; preflight, vfio, kata and the"
-                " steps on links do"
-            )
-        raise AttributeError(name)
-
-    def close(self) -> None:
-        """Takes back what the steps have changed, and ends the connections and all that was started over them.
-
-        Twice is no error.
-
-        Raises:
-            HostError: a node does not answer; its part of the journal is kept for `tsnlab undo`.
-        """
-        atexit.unregister(self.close)
+    def _close(self) -> None:
         try:
             self.undo()
         finally:
             for host in self._machines.values():
                 host.close()
-            self._transcript.close()
 
     def __str__(self) -> str:
         return str(self.spec)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
+        return self.spec._repr_html_()

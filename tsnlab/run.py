@@ -104,7 +104,8 @@ def prepare(path: Path, values: Mapping[str, Any], *, show: bool = True) -> None
     known = notebook.parameters(path)
     if "lab_file" in known:
         lab = load_lab_file(values.get("lab_file", known["lab_file"].default))
-        kernel.build("virtual" if lab.kernel == "built" else "debian", progress=show)
+        if lab.kind == "virtual":
+            kernel.build("virtual" if lab.kernel == "built" else "debian", progress=show)
 
 
 def expected_seconds(path: Path, results: str | Path) -> dict[str, float]:

@@ -59,11 +59,6 @@ def test_preflight_looks_at_the_machines_and_at_what_kata_needs(lab):
     assert {"IOMMU", "Kata", "container engine"} <= {f.what for f in found.findings if f.node == "host1"}
 
 
-def test_what_does_not_work_over_ssh_yet_says_so(lab):
-    with pytest.raises(ConfigError, match="do not work over SSH yet"):
-        _ = lab.machine
-
-
 def test_closing_takes_back_what_was_changed(lab, tmp_path):
     mark = lab.host("node2").run(["mktemp"]).stdout.strip()
     lab.journal.will_change("node2", ["rm", mark])
