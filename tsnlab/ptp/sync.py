@@ -169,7 +169,7 @@ class Sync:
         ]
         problems += [f"{clock.program} on {clock.node} ended" for clock in self.everyone if clock.ended]
         problems += [f"{clock.node} is {clock.state}" for clock in self.clocks if clock.state != "SLAVE"]
-        if not self._lab.machine.closed:
+        if not self._lab.closed:
             problems += self._jump_texts(self.jumps())
         problems += [] if samples else ["no offset was seen"]
         worst = max(samples, default=0)
