@@ -70,6 +70,25 @@ class InContainer(files.Value):
     """The NIC that it is given: PCI address, interface or PCI ID on the node it runs on."""
 
 
+class Switch(files.Value):
+    """How the node that is the switch is configured (hardware only: the virtual lab's is a bridge already)."""
+
+    network: Literal["as it is", "scripts", "bridge"] = "as it is"
+    """``scripts``: the guide's network scripts, and no NetworkManager; ``bridge``: a bridge of Linux is made."""
+
+    management: Name | None = None
+    """The interface that the switch is reached over, which has a script as well."""
+
+    service_port: Name | None = None
+    """The guide's card: its own end point (SE01), which is no port of the bridge."""
+
+    internal_port: Name | None = None
+    """The guide's card: the bridge's port towards the machine that it is in (IE01)."""
+
+    gates: Literal["software", "tc", "tsntool", "sysfs", "by hand"] = "software"
+    """How 802.1Qbv is set: taprio in software or in hardware (``tc``), TTTech's ``tsntool``, its driver's files."""
+
+
 class Node(files.Value):
     """A host of the lab."""
 
@@ -86,6 +105,8 @@ class Node(files.Value):
     interfaces: dict[Name, Interface]
     bridge: Name | None = None
     """The bridge that joins the interfaces; makes the node a switch."""
+
+    switch: Switch | None = None
 
 
 class Endpoint(files.Value):

@@ -40,6 +40,9 @@ class MachineHost(ABC):
     concurrent = True
     """Whether several threads may use several hosts of this kind at the same time."""
 
+    over_network = False
+    """Whether a change on the node may cut the connection to it."""
+
     def __init__(self, name: str, transcript: Transcript | None = None, sudo: Sudo | None = None) -> None:
         self.name = name
         self._transcript = transcript or Transcript(None)

@@ -97,6 +97,8 @@ class SshHost(MachineHost):
         config: the user's SSH configuration.
     """
 
+    over_network = True
+
     def __init__(
         self,
         name: str,

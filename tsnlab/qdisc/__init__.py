@@ -37,6 +37,7 @@ __all__ = [
     "replace_root",
     "root",
     "show",
+    "undo",
 ]
 
 TALKER_HANDLE = "100"
@@ -90,7 +91,7 @@ def replace_root(
         CommandError: the kernel refused.
         StepError: the schedule does not start, or its gates stand still.
     """
-    lab.journal.will_change(end.node, _undo(doing.host, end.interface))
+    lab.journal.will_change(end.node, undo(doing.host, end.interface))
     requests = [kernel.taprio(taprio, lab.reference_ns, handle), *children.values()]
     rebuilt = kernel.rebuild(doing, end.interface, requests, _poke(taprio, set(children)))
     top = find(rebuilt.qdiscs, "taprio")
@@ -189,7 +190,7 @@ def _differences(lab: Lab, case: Case, qdiscs: list[dict[str, Any]]) -> list[str
     return found
 
 
-def _undo(host: Host, interface: str) -> list[str]:
+def undo(host: Host, interface: str) -> list[str]:
     """The command that brings back the taprio and etf that are there now, or deletes the root qdisc."""
     qdiscs = show(host, interface)
     top = find(qdiscs, "taprio")

@@ -1,6 +1,6 @@
-"""The switch: the stream's VLAN, its PCP mapped to a traffic class, 802.1Qbv towards the listener.
+"""802.1Qbv in software: on a bridge whose ports are ordinary interfaces, as in the virtual lab.
 
-Source: the guide, Step 3, Case 3 ("enabled 802.1qbv support on the TSN switch"); IEEE 802.1Q clause 8.6.8.4.
+Source: IEEE 802.1Q clause 8.6.8.4; tc-taprio(8), tc-flower(8), tc-skbedit(8), tc-tbf(8).
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from tsnlab.case import Case
 from tsnlab.lab import Endpoint
 from tsnlab.qdisc import Request
 from tsnlab.session import Lab
-from tsnlab.steps import Doing, Step, Steps
-from tsnlab.virtual.network import learned
+from tsnlab.steps import Doing, Step
 
 HANDLE = "200"
 """Handle of the taprio qdisc on the port towards the listener."""
@@ -23,40 +22,7 @@ _BUFFER = 524_288
 """Bytes that wait for a gate at most; more is lost, as in a switch."""
 
 
-def configure(lab: Lab, case: Case) -> Steps:
-    """Brings the switch into the state that the case asks for: VLAN, classification, and gates if it has them.
-
-    Raises:
-        StepError: what the kernel has in the end is not what the case asks for.
-    """
-    ports = [lab.spec.port_of(end) for end in (lab.talker, lab.listener)]
-    steps = [_vlan(lab, case, port) for port in ports]
-    steps.append(_classify(lab, case, ports[1]))
-    steps.append(_gates(lab, case, ports[1]))
-    return Steps("Switch", tuple(steps))
-
-
-def _vlan(lab: Lab, case: Case, port: Endpoint) -> Step:
-    """Admits the stream's VLAN at a port."""
-    doing = Doing(lab.host(port.node))
-    number = str(case.stream.vlan)
-    before = _vlans(doing, port.interface)
-    if number not in before:
-        lab.journal.will_change(port.node, ["bridge", "vlan", "del", "vid", number, "dev", port.interface])
-        doing.run(["bridge", "vlan", "add", "vid", number, "dev", port.interface])
-        for line in learned(lab.spec, case.stream.vlan):
-            if f" dev {port.interface} " in line:
-                doing.run(["bridge", *line.split()])
-    after = _vlans(doing, port.interface)
-    return Step(port.node, f"VLANs of {port.interface}", ", ".join(before), ", ".join(after), tuple(doing.commands))
-
-
-def _vlans(doing: Doing, interface: str) -> list[str]:
-    words = doing.host.run(["bridge", "vlan", "show", "dev", interface]).stdout.split()
-    return [word for word in words if word.isdecimal()]
-
-
-def _classify(lab: Lab, case: Case, port: Endpoint) -> Step:
+def classify(lab: Lab, port: Endpoint, case: Case) -> Step:
     """Sets priority and transmit queue of every frame that leaves a port, from its PCP alone.
 
     Both, explicitly: all nodes of the virtual lab share one kernel, where a frame still carries the queue that
@@ -93,13 +59,14 @@ def _paced(lab: Lab, port: Endpoint, parent: str) -> Request:
     return Request((parent, "tbf", "rate", f"{rate}bit", "burst", str(_BURST), "limit", str(_BUFFER)))
 
 
-def _gates(lab: Lab, case: Case, port: Endpoint) -> Step:
+def gates(lab: Lab, port: Endpoint, case: Case) -> Step:
     """Turns 802.1Qbv of a port on or off."""
     doing = Doing(lab.host(port.node))
     before = after = qdisc.show(doing.host, port.interface)
     wanted = case.switch.taprio(case.stream) if case.switch is not None and case.switch.qbv else None
     present = qdisc.find(before, "taprio")
     if wanted is None and present is not None:
+        lab.journal.will_change(port.node, qdisc.undo(doing.host, port.interface))
         doing.run(["tc", "qdisc", "del", "dev", port.interface, "root"])
         after = qdisc.show(doing.host, port.interface)
     elif wanted and (present is None or wanted.same_as(present["options"], lab.reference_ns)):
