@@ -11,6 +11,12 @@ from collections.abc import Sequence
 class TsnlabError(Exception):
     """The root of every error that tsnlab raises on purpose."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints instead of a traceback."""
+        from tsnlab.show import trouble
+
+        return trouble.lines(self)
+
 
 class ConfigError(TsnlabError):
     """A lab file, case file or parameter that is not valid; names the file, the key and what was expected."""
@@ -51,6 +57,10 @@ class DeadlineError(TsnlabError):
 
 class MachineError(TsnlabError):
     """The virtual lab's kernel panicked, hung or was killed; shows the end of its console."""
+
+
+class DeviceError(MachineError):
+    """A virtual device and the kernel of the virtual lab do not understand each other; names the device."""
 
 
 class KernelBuildError(TsnlabError):

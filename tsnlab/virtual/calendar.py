@@ -4,17 +4,34 @@ The guest kernel is started with ``time-travel=ext:<socket>``: whenever it has n
 instant it asks this calendar for the time of its next event and waits. While nobody answers, the guest
 sleeps in one read of its socket - so a lab is frozen, and burns no core, simply by not being answered.
 
+Time itself is in memory that is shared with the guest: it sees there how far it may go on without asking, and
+what it is when a device handles what it has written. So only waiting and going on are messages.
+
 Source of the protocol: the kernel's include/uapi/linux/um_timetravel.h and arch/um/kernel/time.c.
 """
 
 from __future__ import annotations
 
+import mmap
+import os
 import socket
 import struct
 from enum import IntEnum
 from pathlib import Path
 
+from tsnlab.virtual.device.agenda import NEVER, Agenda
+
 _MESSAGE = struct.Struct("=IIQ")
+
+_VERSION = 2  # UM_TIMETRAVEL_SCHEDSHM_VERSION
+_CLIENTS, _CLIENT = 4096, 128
+_HEADER = struct.Struct("=IIQQHH")
+_WANTS_TO_RUN = 1  # UM_TIMETRAVEL_SCHEDSHM_FLAGS_REQ_RUN
+_SHARES_TIME = 1  # UM_TIMETRAVEL_SCHEDSHM_CAP_TIME_SHARE
+_FREE_UNTIL, _NOW = 1, 2  # in words of 64 bits
+_RUNNING = struct.Struct("=H")
+_RUNNING_AT = 24
+_OURSELVES, _GUEST = 0, 1
 
 
 class Op(IntEnum):
@@ -33,29 +50,35 @@ class Op(IntEnum):
 
 
 class Calendar:
-    """The time of one guest, granted piece by piece.
+    """The time of one guest and its devices, granted piece by piece.
 
     Args:
         path: where the listening socket is made (removed by its owner).
         start_ns: the guest's CLOCK_REALTIME when it boots, nanoseconds since 1970.
 
     Attributes:
-        now_ns: the guest's time since boot, as far as the calendar knows, in nanoseconds.
-        waiting: whether the guest has stopped at ``now_ns`` and waits for :meth:`grant`.
+        waiting: whether the guest has stopped and waits for :meth:`go_on`.
         connection: the guest's end, once it has connected.
+        agenda: the events of the guest's devices. They happen only while the guest waits.
     """
 
     def __init__(self, path: Path, start_ns: int) -> None:
         self.start_ns = start_ns
-        self.now_ns = 0
         self.waiting = False
         self.connection: socket.socket | None = None
-        self._requested_ns = 0
         self._sequence = 0
         self._buffer = b""
+        self._shared = _SharedTime()
+        self._words = self._shared.words
+        self.agenda = Agenda(lambda: self._words[_NOW], self._come_sooner)
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(str(path))
         self.listener.listen(1)
+
+    @property
+    def now_ns(self) -> int:
+        """The time since boot, as far as the calendar knows, in nanoseconds."""
+        return self._words[_NOW]
 
     def accept(self) -> None:
         """Takes the guest's connection; call it when ``listener`` is readable."""
@@ -77,35 +100,60 @@ class Calendar:
             self._answer(*_MESSAGE.unpack(message))
         return True
 
-    def grant(self, duration_ns: int) -> None:
-        """Lets the waiting guest run from its next event on, freely for a duration of its own time."""
+    def go_on(self, duration_ns: int) -> None:
+        """Does what comes next while the guest waits: a device's event, or the guest's own.
+
+        Args:
+            duration_ns: so long the guest then runs freely, unless a device's event comes before.
+        """
+        event_ns, request_ns = self.agenda.next_ns, self._shared.request_ns
+        if event_ns <= request_ns and event_ns != NEVER:
+            self._words[_NOW] = event_ns
+            self.agenda.happen()
+            return
         self.waiting = False
-        self.now_ns = max(self.now_ns, self._requested_ns)
-        self._send(Op.FREE_UNTIL, self.now_ns + duration_ns)
-        self._send(Op.RUN, self.now_ns)
+        now_ns = max(self._words[_NOW], request_ns)
+        self._words[_NOW] = now_ns
+        self._words[_FREE_UNTIL] = min(event_ns, now_ns + duration_ns)
+        self._shared.running = _GUEST
+        self._send(Op.RUN, now_ns)
 
     def close(self) -> None:
         """Hangs up: a guest that is still there panics and ends."""
         self.listener.close()
         if self.connection is not None:
             self.connection.close()
+        self._words = self._shared.last_words()
 
-    def _answer(self, op: int, sequence: int, time_ns: int) -> None:
-        answer_ns = 0
+    def _come_sooner(self, time_ns: int) -> None:
+        """The guest, which handles a device right now, may go on until this event only."""
+        if not self.waiting:
+            self._words[_FREE_UNTIL] = min(self._words[_FREE_UNTIL], time_ns)
+
+    def _answer(self, op: int, sequence: int, _time_ns: int) -> None:
         match op:
             case Op.ACK:
                 return
-            case Op.REQUEST:
-                self._requested_ns = time_ns
             case Op.WAIT:
+                self._shared.running = _OURSELVES
                 self.waiting = True
-            case Op.UPDATE:
-                self.now_ns = time_ns
-            case Op.GET:
-                answer_ns = self.now_ns
+            case Op.START:
+                self._welcome(sequence)
             case Op.GET_TOD:
-                answer_ns = self.start_ns
-        self._send(Op.ACK, answer_ns, sequence)
+                self._send(Op.ACK, self.start_ns, sequence)
+            case _:
+                self._send(Op.ACK, 0, sequence)
+
+    def _welcome(self, sequence: int) -> None:
+        """Answers the first message: with the guest's number, the shared memory, and a log that nobody reads."""
+        assert self.connection is not None
+        self._shared.running = _GUEST
+        log = os.open(os.devnull, os.O_WRONLY)
+        try:
+            message = _MESSAGE.pack(Op.ACK, sequence, _GUEST)
+            socket.send_fds(self.connection, [message], [self._shared.descriptor, log])
+        finally:
+            os.close(log)
 
     def _send(self, op: Op, time_ns: int, sequence: int | None = None) -> None:
         if sequence is None:
@@ -113,3 +161,44 @@ class Calendar:
             sequence = self._sequence
         assert self.connection is not None
         self.connection.sendall(_MESSAGE.pack(op, sequence, time_ns))
+
+
+class _SharedTime:
+    """``struct um_timetravel_schedshm``: the memory that holds the time, for us and one guest."""
+
+    def __init__(self) -> None:
+        length = _CLIENTS + 2 * _CLIENT
+        self.descriptor = os.memfd_create("calendar")
+        os.truncate(self.descriptor, length)
+        self._map = mmap.mmap(self.descriptor, length)
+        _HEADER.pack_into(self._map, 0, _VERSION, length, 0, 0, _OURSELVES, 2)
+        self._view = memoryview(self._map)
+        self.words: memoryview | list[int] = self._view.cast("Q")
+        self._ints = self._view.cast("I")
+        # the guest then leaves its requests in this memory also while we have our turn
+        self._ints[_CLIENTS // 4] = _SHARES_TIME
+        self._flags_at = (_CLIENTS + _GUEST * _CLIENT + 4) // 4
+        self._request_at = (_CLIENTS + _GUEST * _CLIENT + 8) // 8
+
+    @property
+    def request_ns(self) -> int:
+        """When the guest wants to run; NEVER if it does not."""
+        return self.words[self._request_at] if self._ints[self._flags_at] & _WANTS_TO_RUN else NEVER
+
+    @property
+    def running(self) -> int:
+        """Whose turn it is."""
+        return int(_RUNNING.unpack_from(self._map, _RUNNING_AT)[0])
+
+    @running.setter
+    def running(self, who: int) -> None:
+        _RUNNING.pack_into(self._map, _RUNNING_AT, who)
+
+    def last_words(self) -> list[int]:
+        """Gives the memory back; what remains is what it said in the end."""
+        self.words = list(self.words[:4])
+        self._ints.release()
+        self._view.release()
+        self._map = None  # type: ignore[assignment]
+        os.close(self.descriptor)
+        return self.words

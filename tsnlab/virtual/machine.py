@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import select
+import selectors
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +19,8 @@ from tsnlab.deadline import Deadline
 from tsnlab.errors import DeadlineError, MachineError
 from tsnlab.virtual import agent, xstate
 from tsnlab.virtual.calendar import Calendar
+from tsnlab.virtual.device.agenda import Agenda
+from tsnlab.virtual.device.vhost import VIRTIO_ID, Endpoint, Function
 from tsnlab.virtual.interrupt import Interrupt, held_back
 from tsnlab.virtual.process import KernelProcess, read_available
 from tsnlab.virtual.seat import Seat
@@ -33,6 +35,10 @@ GRACE_S = 5.0
 """So much longer than its deadline a guest may compute without asking for time; then it counts as hung."""
 
 _CONSOLE_TAIL = 16_000
+
+
+DeviceMaker = Callable[[Agenda], Sequence[Function]]
+"""Makes the devices of a machine, in the order of their PCI slots, when its calendar is there."""
 
 
 class Bootable(Protocol):
@@ -81,9 +87,11 @@ class Machine(Closing):
         console: file that keeps what the kernel prints.
         memory_mb: size of the guest's memory.
         boot_seconds: wall time within which the agent has to answer.
+        devices: makes its PCI devices (virtual time only).
 
     Raises:
         MachineError: the kernel did not come up.
+        DeviceError: a device and the kernel do not understand each other.
     """
 
     def __init__(
@@ -95,6 +103,7 @@ class Machine(Closing):
         console: Path | None = None,
         memory_mb: int = 512,
         boot_seconds: float = 60.0,
+        devices: DeviceMaker | None = None,
     ) -> None:
         self.folder = folder / f"{os.getpid()}-{secrets.token_hex(4)}"
         self.inbox = self.folder / "inbox"
@@ -109,10 +118,16 @@ class Machine(Closing):
         self.closed = False
         self._process: KernelProcess | None = None
         self.calendar = Calendar(self.folder / "calendar", start_ns) if kernel.virtual_time else None
+        self._endpoints: list[Endpoint] = []
+        if devices is not None and self.calendar is not None:
+            for number, device in enumerate(devices(self.calendar.agenda)):
+                self._endpoints.append(Endpoint(self.folder / _socket(number), device, self.calendar.agenda))
+        self._sources = selectors.DefaultSelector()
         self._seat = Seat(folder)
         try:
             self._process = KernelProcess(self._command_line(kernel, memory_mb), self.folder, _environment(folder))
             self._seat.bind(self._process.pid)
+            self._listen(self._process)
             self.drive(lambda: bool(ready.out), Deadline(boot_seconds), "answer of the virtual lab's agent")
             del self._commands[0]
         except BaseException:
@@ -163,7 +178,7 @@ class Machine(Closing):
                 grace = Deadline(GRACE_S) if grace.seconds is None else grace
                 if grace.expired:
                     self._fail(f"hangs: no {waited_for}, and no time passes in it")
-            self._turn(self._process)
+            self._turn()
         else:
             return
         if not interrupt.requested:
@@ -190,6 +205,9 @@ class Machine(Closing):
         if self._process is not None:
             self._process.close()
         self._seat.release()
+        self._sources.close()
+        for endpoint in self._endpoints:
+            endpoint.close()
         if self.calendar is not None:
             self.calendar.close()
         if self._console_file is not None:
@@ -209,6 +227,7 @@ class Machine(Closing):
             f"mem={memory_mb}M", f"uml_dir={self.folder}/", "umid=lab", "norandmaps", "ipv6.disable=1",
             "con=null", "con0=fd:0,fd:1", "ssl=null", "ssl0={line}",
             *(["time-travel=ext:calendar"] if kernel.virtual_time else []),
+            *(f"virtio_uml.device={_socket(number)}:{VIRTIO_ID}" for number in range(len(self._endpoints))),
             f"init={init[0]}", "--", *init[1:],
         ]  # fmt: skip
 
@@ -226,27 +245,36 @@ class Machine(Closing):
             self._read_line()
         return self.calendar.waiting
 
-    def _turn(self, process: KernelProcess) -> None:
-        if self.calendar is not None and self.calendar.waiting:
-            self.calendar.grant(GRANT_NS)
-            return
-        sources = [process.line, process.console]
+    def _listen(self, process: KernelProcess) -> None:
+        """Notes what there is to wait for, and what then is to be done; it returns False once the other end is gone."""
+        self._sources.register(process.console, selectors.EVENT_READ, self._read_console)
+        self._sources.register(process.line, selectors.EVENT_READ, self._read_line)
         if self.calendar is not None:
-            sources.append((self.calendar.connection or self.calendar.listener).fileno())
-        readable, _, _ = select.select(sources, [], [], 0.25)
-        if process.console in readable and not self._read_console():
-            self._fail("ended")
-        if process.line in readable and not self._read_line():
-            self._fail("ended")
-        if len(sources) == 3 and sources[2] in readable:
-            self._serve_calendar()
+            self._sources.register(self.calendar.listener, selectors.EVENT_READ, self._meet_calendar)
+        for endpoint in self._endpoints:
+            self._sources.register(endpoint, selectors.EVENT_READ, lambda e=endpoint: self._meet_device(e))
 
-    def _serve_calendar(self) -> None:
+    def _turn(self) -> None:
+        if self.calendar is not None and self.calendar.waiting:
+            self.calendar.go_on(GRANT_NS)
+            return
+        for key, _ in self._sources.select(0.25):
+            if not key.data():
+                self._fail("ended")
+
+    def _meet_calendar(self) -> bool:
         assert self.calendar is not None
-        if self.calendar.connection is None:
-            self.calendar.accept()
-        elif not self.calendar.receive():
-            self._fail("ended")
+        self._sources.unregister(self.calendar.listener)
+        self.calendar.accept()
+        assert self.calendar.connection is not None
+        self._sources.register(self.calendar.connection, selectors.EVENT_READ, self.calendar.receive)
+        return True
+
+    def _meet_device(self, endpoint: Endpoint) -> bool:
+        self._sources.unregister(endpoint)
+        endpoint.accept()
+        self._sources.register(endpoint, selectors.EVENT_READ, endpoint.serve)
+        return True
 
     def _read_line(self) -> bool:
         """Reads what the agent has sent and hands it to the commands; False once there is nobody to send."""
@@ -289,6 +317,11 @@ class Machine(Closing):
         end = "\n".join(f"  {line}" for line in self.console.splitlines()[-40:]) or "  (nothing)"
         self.close()
         raise MachineError(f"the virtual lab's kernel {how} (status {status}); the end of its console:\n{end}")
+
+
+def _socket(number: int) -> str:
+    """The name of a device's socket in the machine's folder."""
+    return f"device{number}"
 
 
 def _environment(folder: Path) -> dict[str, str]:
