@@ -196,7 +196,13 @@ def undo(host: Host, interface: str) -> list[str]:
     top = find(qdiscs, "taprio")
     delete = ["tc", "qdisc", "del", "dev", interface, "root"]
     if top is None:
-        return delete
+        # what the kernel refused to set is not there to be deleted
+        return [
+            "sh",
+            "-c",
+            'tc qdisc del dev "$0" root || ! tc qdisc show dev "$0" | grep -q "taprio.* root"',
+            interface,
+        ]
     base = ["tc", "qdisc", "replace", "dev", interface, "parent"]
     taprio = Taprio.from_tc_json(top["options"]).to_tc(base_time(top["options"]), top["handle"].rstrip(":"))
     commands = [["ip", "link", "set", interface, "down"], delete, [*base, "root", *taprio]]

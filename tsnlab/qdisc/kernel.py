@@ -119,15 +119,18 @@ def poke(host: Host, interface: str, frames: Poke) -> int:
 def _by_tc(doing: Doing, interface: str, commands: Sequence[Sequence[str]]) -> Rebuilt:
     was_up = "UP" in json.loads(doing.host.run(["ip", "-j", "link", "show", "dev", interface]).stdout)[0]["flags"]
     doing.run(["ip", "link", "set", interface, "down"])
-    if any(q.get("root") and q["handle"] != "0:" for q in show(doing.host, interface)):
-        doing.run(["tc", "qdisc", "del", "dev", interface, "root"])
-    for argv in commands:
-        result = doing.host.run(argv, check=False)
-        if result.returncode != 0:
-            raise refusal.error(doing.host, interface, argv, result.stderr.strip(), result.returncode)
-        doing.commands.append(shlex.join(argv))
-    if was_up:
-        doing.run(["ip", "link", "set", interface, "up"])
+    try:
+        if any(q.get("root") and q["handle"] != "0:" for q in show(doing.host, interface)):
+            doing.run(["tc", "qdisc", "del", "dev", interface, "root"])
+        for argv in commands:
+            result = doing.host.run(argv, check=False)
+            if result.returncode != 0:
+                raise refusal.error(doing.host, interface, argv, result.stderr.strip(), result.returncode)
+            doing.commands.append(shlex.join(argv))
+    finally:
+        # also when the kernel refused: the link is not to stay down for that
+        if was_up:
+            doing.run(["ip", "link", "set", interface, "up"])
     return Rebuilt(show(doing.host, interface), None)
 
 

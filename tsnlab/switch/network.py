@@ -138,4 +138,4 @@ def _links(host: Host) -> dict[str, dict[str, Any]]:
 def _members(links: dict[str, dict[str, Any]], bridge: str) -> str:
     if bridge not in links:
         return "not there"
-    return ", ".join(name for name, link in links.items() if link.get("master") == bridge) or "no ports"
+    return ", ".join(sorted(name for name, link in links.items() if link.get("master") == bridge)) or "no ports"
