@@ -28,25 +28,37 @@ from tsnlab.virtual import network
 
 @contextmanager
 def grandmaster_gone(sync: Sync) -> Iterator[None]:
-    """The switch's ptp4l is killed; for good, as ptp4l is not started anew."""
+    """The switch's ptp4l is killed, and is not started anew: as if the switch were gone."""
+    sync.source.restarts_left = 0
     _kill(sync.source)
     yield
 
 
 @contextmanager
 def ptp4l_killed(sync: Sync, node: str) -> Iterator[None]:
-    """The ptp4l of a node that follows is killed; for good.
+    """The ptp4l of a node that follows is killed; whoever supervises it may start it anew.
 
     Raises:
         ConfigError: none runs there.
     """
+    _kill(_follower(sync, node))
+    yield
+
+
+def crash(sync: Sync, node: str) -> None:
+    """The ptp4l of a node that follows crashes, once (SIGSEGV).
+
+    Raises:
+        ConfigError: none runs there.
+    """
+    _kill(_follower(sync, node), signal.SIGSEGV)
+
+
+def _follower(sync: Sync, node: str) -> Clock:
     for clock in sync.clocks:
         if clock.node == node:
-            _kill(clock)
-            break
-    else:
-        raise ConfigError(f"no ptp4l follows on {node}; they do on {', '.join(c.node for c in sync.clocks)}")
-    yield
+            return clock
+    raise ConfigError(f"no ptp4l follows on {node}; they do on {', '.join(c.node for c in sync.clocks)}")
 
 
 @contextmanager
@@ -68,12 +80,29 @@ def link_flap(lab: Lab, end: Endpoint, lab_seconds: float = 1.0) -> None:
 
 @contextmanager
 def clock_jump(lab: Lab, seconds: float) -> Iterator[None]:
-    """The system clock is set, for all nodes, as they share it; and set back by as much."""
+    """The system clock is set, for all nodes, as they share it; and set back by as much.
+
+    There is no name space for CLOCK_REALTIME (time_namespaces(7)). For one node alone see :func:`interface_clock_jump`.
+    """
     _clock(lab, "jump", round(seconds * SECOND))
     try:
         yield
     finally:
         _clock(lab, "jump", round(-seconds * SECOND))
+
+
+@contextmanager
+def interface_clock_jump(lab: Lab, sync: Sync, node: str, seconds: float) -> Iterator[None]:
+    """The clock of one node's interface is set, and its system clock is not; phc2sys finds out and sets it back.
+
+    Raises:
+        ConfigError: the node has none.
+    """
+    phcs = [phc for place in sync.places if place.node == node for phc in place.phcs]
+    if not phcs:
+        raise ConfigError(f"{node} has no interface with a clock of its own")
+    lab.host(node).run(["phc_ctl", phcs[0], "adj", str(seconds)])
+    yield
 
 
 @contextmanager
@@ -105,11 +134,11 @@ def closed_gate(lab: Lab, end: Endpoint) -> Iterator[None]:
         host.run(["tc", "qdisc", "del", "dev", end.interface, "root"])
 
 
-def _kill(clock: Clock) -> None:
+def _kill(clock: Clock, number: signal.Signals = signal.SIGKILL) -> None:
     process = clock.process
     if not isinstance(process, VirtualProcess):
         raise ConfigError(f"{clock.node}: faults are for the virtual lab")
-    process.signal(signal.SIGKILL)
+    process.signal(number)
 
 
 def _clock(lab: Lab, command: str, value: int) -> None:

@@ -6,6 +6,7 @@ import datetime
 import ipaddress
 import re
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -108,6 +109,12 @@ class Node(files.Value):
 
     switch: Switch | None = None
 
+    timestamping: Literal["hardware", "software"] | None = None
+    """Where frames of the time synchronisation are stamped; None for hardware if its interfaces can."""
+
+    ptp4l: dict[str, str] = Field(default_factory=dict)
+    """Options of its ptp4l that are not the guide's, by ptp4l's names."""
+
 
 class Endpoint(files.Value):
     """An interface of a node, written ``node1:eth1``."""
@@ -157,6 +164,9 @@ class LabFile(files.Value):
 
     start_time: datetime.datetime | None = None
     """CLOCK_REALTIME when the virtual lab boots (virtual time only)."""
+
+    ptp_profile: Literal["guide", "gptp"] = "guide"
+    """The time synchronisation's configuration: the guide's, or that of IEEE 802.1AS as linuxptp has it."""
 
     nodes: dict[Name, Node]
     links: list[Link]
@@ -234,6 +244,11 @@ class LabFile(files.Value):
         for link in self.links:
             lines.append(f"  {link.ends[0]} - {link.ends[1]}  {show_rate(link.rate)}, {show_duration(link.delay)}")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from tsnlab.show import network
+
+        return f"<p><b>Lab {escape(self.name)}</b></p>{network.svg(self)}{network.table(self)}"
 
 
 LABS = PARAMS / "labs"

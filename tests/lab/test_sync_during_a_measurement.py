@@ -42,7 +42,7 @@ def test_a_run_that_lost_sync_is_invalid(prepared, unplugged_once):
     with pytest.raises((SyncError, VerdictError), match="not synchronised"):
         tsnlab.verdict.check(frame, case)
     kept = pd.read_parquet(lab.folder / "sync.parquet")
-    assert set(kept["node"]) == {"node1", "node2"}
+    assert set(kept["node"]) == {"switch", "node1", "node2"}
 
 
 def test_a_run_that_lost_sync_is_repeated_if_that_is_asked_for(prepared, unplugged_once):

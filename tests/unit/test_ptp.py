@@ -9,7 +9,8 @@ from tsnlab.errors import ConfigError
 from tsnlab.ptp import chart, config, pmc
 from tsnlab.ptp.clock import Clock
 from tsnlab.ptp.log import Message, Offset, PortState, parse
-from tsnlab.ptp.options import OPTIONS, SINCE_4, named_for
+from tsnlab.ptp.option_table import OPTIONS, SINCE_4
+from tsnlab.ptp.options import named_for
 from tsnlab.ptp.phc2sys import Phc2sys
 from tsnlab.ptp.system import Reading
 
@@ -54,7 +55,7 @@ def test_a_line_of_something_else_is_none():
 
 
 def test_the_configuration_is_the_guides():
-    text = config.text(["CE01", "CE02"], grandmaster=True, one_kernel=False)
+    text = config.text(["CE01", "CE02"], config.options(grandmaster=True))
     options = dict(line.split() for line in text.splitlines() if line and not line.startswith("["))
     assert options["gmCapable"] == "1"
     assert options["follow_up_info"] == "1"
@@ -65,7 +66,8 @@ def test_the_configuration_is_the_guides():
 
 
 def test_in_one_kernel_the_shared_clock_is_watched_and_not_steered():
-    text = config.text(["eth1"], grandmaster=False, one_kernel=True)
+    settings = config.options(grandmaster=False, timestamping="software", shared_clock=True)
+    text = config.text(["eth1"], settings)
     assert "max_frequency           1\n" in text
     assert "time_stamping           software" in text
 
@@ -85,16 +87,16 @@ def test_in_one_kernel_the_shared_clock_is_watched_and_not_steered():
 )
 def test_an_option_that_ptp4l_would_refuse_is_refused(name, value, message):
     with pytest.raises(ConfigError, match=message):
-        config.options(grandmaster=True, one_kernel=False, **{name: value})
+        config.options(grandmaster=True, **{name: value})
 
 
 def test_two_ways_to_say_that_a_clock_only_follows_do_not_mix():
     with pytest.raises(ConfigError, match="cannot be mixed with gmCapable 0"):
-        config.options(grandmaster=False, one_kernel=False, clientOnly="1")
+        config.options(grandmaster=False, clientOnly="1")
 
 
 def test_gptp_is_linuxptps_profile():
-    options = config.options(grandmaster=True, one_kernel=False, gptp=True)
+    options = config.options(grandmaster=True, gptp=True)
     assert (options["priority1"], options["logAnnounceInterval"], options["follow_up_info"]) == ("248", "0", "1")
     assert options["ptp_dst_mac"] == "01:80:C2:00:00:0E"
 
@@ -148,7 +150,7 @@ def test_no_answer_of_pmc_is_none():
 
 
 def test_a_jump_of_a_clock_is_what_did_not_pass():
-    before, after = Reading("a", 1_000, 500, 0), Reading("a", 3_600, 3_000, 0)
+    before, after = Reading(("a",), 1_000, 500, 0), Reading(("a",), 3_600, 3_000, 0)
     assert after.jump_since(before) == 100
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from tsnlab.hosts import Process
+from tsnlab.hosts import Host, Process
 from tsnlab.ptp.log import Message, Offset, PortState, parse
 
 GOOD_SAMPLES = 3
 """So many offsets in a row have to be below the threshold."""
+
+RESTARTS_MAX = 3
+"""So often a program that has ended is started anew, until it has been found in order again."""
 
 
 @dataclass
@@ -19,10 +23,12 @@ class Clock:
     Attributes:
         node: where it runs.
         threshold_ns: the largest offset that counts as synchronised.
-        interfaces: its ports.
+        interfaces: its ports; for phc2sys, the clock that follows.
         options: of ptp4l's section [global].
         state: of the port that changed last.
         good_samples: so many offsets in a row have to be below the threshold.
+        restarts_left: so often it may still be started anew when it has ended.
+        ends: when it ended without being told to, in ns of the lab's time, and how.
     """
 
     node: str
@@ -38,7 +44,16 @@ class Clock:
 
     states: list[tuple[int, PortState]] = field(default_factory=list)
     messages: list[tuple[int, str]] = field(default_factory=list)
+    restarts_left: int = RESTARTS_MAX
+    ends: list[tuple[int, str]] = field(default_factory=list)
+    _begin: Callable[[], Process] | None = None
     _settled: int = 0
+    _said_before: str = ""
+
+    def start(self, host: Host, argv: Sequence[str], on_line: Callable[[str], None]) -> None:
+        """Starts the program; it is started anew the same way."""
+        self._begin = lambda: host.start(argv, on_line)
+        self.process = self._begin()
 
     def take(self, now_ns: int, line: str) -> None:
         """Takes one line of its log."""
@@ -52,12 +67,34 @@ class Clock:
             case Message() as message:
                 self.messages.append((now_ns, message.text))
 
+    def supervise(self, now_ns: int) -> None:
+        """Starts the program anew if it has ended without being told to, up to a limit; each end is counted."""
+        if not self.ended or not self.restarts_left or self._begin is None:
+            return
+        assert self.process is not None
+        self.ends.append((now_ns, self.how_it_ended()))
+        self.restarts_left -= 1
+        self._said_before += self.process.stderr
+        self.state = "starting"
+        self.process = self._begin()
+
+    def how_it_ended(self) -> str:
+        """In words; it has ended."""
+        assert self.process is not None
+        status = self.process.returncode or 0
+        said = f": {self.warnings[-1]}" if self.warnings else ""
+        # a shell on the way reports a signal as 128 + its number
+        number = -status if status < 0 else status - 128 if status > 128 else 0
+        return (f"was ended by signal {number}" if number else f"ended with status {status}") + said
+
     def acknowledge(self) -> None:
-        """Takes what it has complained about so far as settled."""
+        """Takes what it has complained about so far as settled, and gives it its restarts back."""
         self._settled = len(self._complaints())
+        self.restarts_left = RESTARTS_MAX
 
     def _complaints(self) -> list[str]:
-        return self.process.stderr.splitlines() if self.process is not None else []
+        now = self.process.stderr if self.process is not None else ""
+        return (self._said_before + now).splitlines()
 
     @property
     def warnings(self) -> list[str]:
@@ -66,12 +103,13 @@ class Clock:
         found = [(line, parse(line)) for line in lines]
         return [value.text if isinstance(value, Message) else line for line, value in found if line.strip()]
 
-    def addressed(self) -> dict[str, int]:
+    def addressed(self) -> dict[str, Any]:
         """How pmc reaches it."""
         options = self.options
         return {
             "domain": int(options.get("domainNumber", "0")),
             "transport_specific": int(options.get("transportSpecific", "0"), 0),
+            "socket": options.get("uds_address", ""),
         }
 
     @property
@@ -96,11 +134,20 @@ class Clock:
         before = [offset for moment, offset in self.offsets if moment < start_ns]
         return before[-1:] + [offset for moment, offset in self.offsets if start_ns <= moment <= end_ns]
 
+    def ended_between(self, start_ns: int, end_ns: int) -> list[str]:
+        """How it ended in a span of the lab's time, each time."""
+        return [how for moment, how in self.ends if start_ns <= moment <= end_ns]
+
+    @property
+    def named(self) -> str:
+        """The program and where it runs."""
+        return self.node if self.program == "ptp4l" else f"{self.node} ({self.program})"
+
     def __str__(self) -> str:
-        name = self.node if self.program == "ptp4l" else f"{self.node} ({self.program})"
+        again = f", started anew {len(self.ends)} times" if self.ends else ""
         if not self.offsets:
-            return f"{name}: {self.state}"
+            return f"{self.named}: {self.state}{again}"
         last = self.offsets[-1][1]
         delay = "" if last.delay_ns is None else f", path delay {last.delay_ns} ns"
         state = self.state if self.program == "ptp4l" else "following"
-        return f"{name}: {state}, offset at most {last.worst_ns} ns{delay}"
+        return f"{self.named}: {state}, offset at most {last.worst_ns} ns{delay}{again}"

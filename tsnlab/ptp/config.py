@@ -1,13 +1,15 @@
-"""The configuration of ptp4l, as the guide prints it, and what the virtual lab has to change in it.
+"""The configuration of ptp4l, as the guide prints it, and what software timestamps have to change in it.
 
 Source: the guide, Step 1, ptp4l-switch.cfg and ptp4l-node.cfg; ptp4l(8).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from tsnlab.ptp.options import check
+from tsnlab.ptp.unicast import UnicastTable
 
 _GUIDE = {
     "priority1": "128",
@@ -26,17 +28,21 @@ _GUIDE = {
     "summary_interval": "0",
 }
 
-_ONE_KERNEL = {
-    # no interface of the virtual lab has a clock of its own
+_SOFTWARE = {
     "time_stamping": "software",
-    # all nodes share one kernel clock: it is watched, and steered by 1e-9 at most (a servo that never steers
-    # never locks, either)
-    "max_frequency": "1",
     # a frame is stamped in software when it has been received whole, so that its length counts as delay,
     # and by the wall clock what else the machine was doing
     "neighborPropDelayThresh": "2000000",
 }
 
+_WATCHED = {
+    # the clock is the source's own: it is watched, and steered by 1e-9 at most (a servo that never steers never
+    # locks, either)
+    "max_frequency": "1",
+    # those that linuxptp has for hardware: by its own for software, it would look for 35 s before it follows
+    "pi_proportional_const": "0.7",
+    "pi_integral_const": "0.3",
+}
 
 _GPTP = {
     # configs/gPTP.cfg of linuxptp, where the guide differs from it
@@ -48,12 +54,20 @@ _GPTP = {
 }
 
 
-def options(*, grandmaster: bool, one_kernel: bool, gptp: bool = False, **other: str) -> dict[str, str]:
+def options(
+    *,
+    grandmaster: bool,
+    timestamping: Literal["hardware", "software"] = "hardware",
+    shared_clock: bool = False,
+    gptp: bool = False,
+    **other: str,
+) -> dict[str, str]:
     """The options of the section [global], checked.
 
     Args:
         grandmaster: whether this node may be the source of time (the switch), or only follows.
-        one_kernel: whether all nodes are namespaces of one kernel without hardware clocks.
+        timestamping: whether its interfaces stamp frames, or the kernel does.
+        shared_clock: whether its system clock, which software timestamps are taken by, is that of the source.
         gptp: the profile of IEEE 802.1AS as linuxptp has it, instead of the guide's values.
         other: options that are set otherwise, by ptp4l's names.
 
@@ -62,24 +76,24 @@ def options(*, grandmaster: bool, one_kernel: bool, gptp: bool = False, **other:
     """
     found = {"gmCapable": str(int(grandmaster)), **_GUIDE, "follow_up_info": str(int(grandmaster))}
     found |= _GPTP if gptp else {}
-    found |= _ONE_KERNEL if one_kernel else {}
+    if timestamping == "software":
+        found |= {**_SOFTWARE, **(_WATCHED if shared_clock else {})}
     found |= other
     check(found)
     return found
 
 
-def text(interfaces: Sequence[str], *, grandmaster: bool, one_kernel: bool, gptp: bool = False, **other: str) -> str:
+def text(interfaces: Sequence[str], settings: Mapping[str, str], tables: Sequence[UnicastTable] = ()) -> str:
     """The file for ``ptp4l -f``.
 
     Args:
         interfaces: the ports.
-        grandmaster, one_kernel, gptp, other: see :func:`options`.
-
-    Raises:
-        ConfigError: an option is unknown or its value is not valid.
+        settings: the section [global], see :func:`options`.
+        tables: the sources that ports ask for their service (``unicast_master_table``); none over multicast.
     """
-    settings = options(grandmaster=grandmaster, one_kernel=one_kernel, gptp=gptp, **other)
     lines = ["[global]", *(f"{name:23} {value}" for name, value in settings.items())]
+    for table in tables:
+        lines += ["", *table.lines()]
     for interface in interfaces:
         lines += ["", f"[{interface}]", "transportSpecific 0x1"]
     return "\n".join(lines) + "\n"

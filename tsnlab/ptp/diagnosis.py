@@ -7,7 +7,7 @@ ptp4l's own frames.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,23 +48,24 @@ class Cause:
 
 def diagnose(lab: Lab, sync: Sync) -> list[Cause]:
     """Every cause that is found, the most fundamental first."""
-    checks = (_ended, _links, _gates, _tai, _jump, _steered, _configuration, _timestamps, _delays, _sources, _announces)
-    return [cause for check in checks for cause in check(lab, sync)]
+    machines = (_ended, _links, _gates)
+    system_clocks = (_tai, _jump, _apart, _steered)
+    protocol = (_configuration, _timestamps, _delays, _sources, _announces)
+    return [cause for check in (*machines, *system_clocks, *protocol) for cause in check(lab, sync)]
 
 
 def _ended(_lab: Lab, sync: Sync) -> Iterator[Cause]:
     if sync.source.ended:
-        yield Cause("grandmaster gone", sync.source.node, f"its ptp4l {_how(sync.source)}; nobody sends the time")
+        why = f"its ptp4l {sync.source.how_it_ended()}; nobody sends the time"
+        yield Cause("grandmaster gone", sync.source.node, why)
     for clock in [*sync.clocks, *sync.phc2sys]:
         if clock.ended:
-            yield Cause(f"{clock.program} ended", clock.node, f"it {_how(clock)}")
-
-
-def _how(clock: Clock) -> str:
-    assert clock.process is not None
-    status = clock.process.returncode or 0
-    said = f": {clock.warnings[-1]}" if clock.warnings else ""
-    return (f"was ended by signal {-status}" if status < 0 else f"ended with status {status}") + said
+            yield Cause(f"{clock.program} ended", clock.node, f"it {clock.how_it_ended()}")
+    for clock in sync.everyone:
+        ends = [how for moment, how in clock.ends if moment >= sync.since_ns]
+        if ends:
+            times = f"{len(ends)} time{'s' * (len(ends) > 1)}"
+            yield Cause(f"{clock.program} ended", clock.node, f"it {ends[-1]}; started anew {times}")
 
 
 def _links(lab: Lab, sync: Sync) -> Iterator[Cause]:
@@ -108,32 +109,52 @@ def _gate(lab: Lab, clock: Clock, interface: str, taprio: Taprio, priority: int)
         yield Cause("closed gate", clock.node, str(error))
 
 
-def _tai(lab: Lab, _sync: Sync) -> Iterator[Cause]:
-    for node in system.nodes(lab):
-        offset = system.read(lab, node).tai_offset_s
-        if offset != system.TAI_OFFSET_S:
-            yield Cause(
-                "wrong TAI offset",
-                node,
-                f"CLOCK_TAI is {offset} s ahead of CLOCK_REALTIME, {system.TAI_OFFSET_S} s is the lab's; a time daemon"
-                " with a list of leap seconds sets it: stop it, and set it back (adjtimex)",
-            )
+def _tai(_lab: Lab, sync: Sync) -> Iterator[Cause]:
+    yield from tai_causes(sync.wrong_tai())
 
 
-def _jump(lab: Lab, sync: Sync) -> Iterator[Cause]:
-    for node, jump_ns in sync.jumps():
-        yield Cause("clock jump", node, f"CLOCK_REALTIME went {show_duration(jump_ns)} beside the time that passed")
-    for clock in sync.clocks:
+def tai_causes(readings: Iterable[system.Reading]) -> Iterator[Cause]:
+    """One for each kernel whose offset of TAI is not the lab's; it names the nodes that run on it."""
+    for reading in readings:
+        yield Cause(
+            "wrong TAI offset",
+            reading.named,
+            f"CLOCK_TAI is {reading.tai_offset_s} s ahead of CLOCK_REALTIME, {system.TAI_OFFSET_S} s is the lab's;"
+            " a time daemon with a list of leap seconds sets it: stop it, and set it back (adjtimex)",
+        )
+
+
+def _jump(_lab: Lab, sync: Sync) -> Iterator[Cause]:
+    yield from jump_causes(sync.jumps())
+    for clock in [*sync.clocks, *sync.phc2sys]:
         told = [text for text in clock.warnings if "clockcheck: clock" in text]
         if told:
-            yield Cause("clock jump", clock.node, f"ptp4l says: {told[-1]}")
+            yield Cause("clock jump", clock.node, f"{clock.program} says: {told[-1]}")
 
 
-def _steered(lab: Lab, _sync: Sync) -> Iterator[Cause]:
-    for node in system.nodes(lab):
-        running = lab.host(node).run(["sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null"], check=False).stdout.split()
+def jump_causes(jumps: Iterable[tuple[str, int]]) -> Iterator[Cause]:
+    """One for each system clock that jumped; it names the nodes whose clock it is."""
+    for nodes, jump_ns in jumps:
+        yield Cause("clock jump", nodes, f"CLOCK_REALTIME went {show_duration(jump_ns)} beside the time that passed")
+
+
+def _apart(_lab: Lab, sync: Sync) -> Iterator[Cause]:
+    for node, phc, offset_ns in sync.apart(samples=1):
+        why = f"{phc} is {show_duration(offset_ns)} from the system clock, {sync.threshold_ns} ns are allowed"
+        yield Cause("clocks of a node apart", node, why)
+
+
+def _steered(lab: Lab, sync: Sync) -> Iterator[Cause]:
+    for nodes in system.kernels(lab, [place.node for place in sync.places]):
+        said = lab.host(nodes[0]).run(["sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null"], check=False).stdout
+        running = said.split()
         for daemon in sorted(set(running) & set(_DAEMONS)):
-            yield Cause("another daemon", node, f"{daemon} steers the system clock as well; stop it")
+            yield Cause("another daemon", ", ".join(nodes), f"{daemon} steers the system clock as well; stop it")
+        for program in ("ptp4l", "phc2sys"):
+            ours = sum(c.program == program and c.node in nodes and not c.ended for c in sync.everyone)
+            if running.count(program) > ours:
+                why = f"{running.count(program)} {program} run there, {ours} of them are this lab's; stop the others"
+                yield Cause("another daemon", ", ".join(nodes), why)
 
 
 def _configuration(_lab: Lab, sync: Sync) -> Iterator[Cause]:
@@ -141,6 +162,9 @@ def _configuration(_lab: Lab, sync: Sync) -> Iterator[Cause]:
     if source.options.get("gmCapable") == "0":
         yield Cause("gmCapable conflict", source.node, "gmCapable is 0 on the node that has to be the source of time")
     for clock in sync.clocks:
+        if clock.options.get("gmCapable", "1") == "1" and clock.state in ("MASTER", "GRAND_MASTER"):
+            why = f"it took the part of {source.node}, as gmCapable is 1 and nobody better is heard; set it to 0"
+            yield Cause("gmCapable conflict", clock.node, why)
         for name in _HAVE_TO_AGREE:
             here, there = clock.options.get(name), source.options.get(name)
             if here != there:
@@ -158,6 +182,8 @@ def _timestamps(lab: Lab, sync: Sync) -> Iterator[Cause]:
 
 def _delays(lab: Lab, sync: Sync) -> Iterator[Cause]:
     for clock in sync.clocks:
+        if clock.options.get("follow_up_info") != "1":
+            continue  # only ports of 802.1AS have to be asCapable (port_capable in port.c)
         limit = int(clock.options.get("neighborPropDelayThresh", "20000000"))
         for port in pmc.query(lab.host(clock.node), "PORT_DATA_SET", **clock.addressed()):
             delay = port.integer("peerMeanPathDelay")

@@ -1,26 +1,23 @@
-"""phc2sys on the switch, where the guide has it: the interface's clock follows the system clock.
+"""phc2sys: how it is started, and the same comparison of two clocks made independently of it.
 
-    phc2sys -c /dev/ptp1 -s CLOCK_REALTIME -w -O 0
+    switch   phc2sys -c /dev/ptp1 -s CLOCK_REALTIME -w -O 0
+    nodes    phc2sys -s enp5s0 -c CLOCK_REALTIME -w -O 0
 
-In the virtual lab the clock is netdevsim's: phc2sys steers a real /dev/ptp device, that no frame is stamped by. The
-nodes' phc2sys, which sets their system clock from their interface's clock, has nothing to do there: all nodes share one
-kernel's clock.
-
-Source: the guide, Step 1; phc2sys(8).
+Source: the guide, Step 1; phc2sys(8), phc_ctl(8).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tsnlab.errors import SyncError
 from tsnlab.hosts import Host
-from tsnlab.ptp.clock import Clock
-from tsnlab.session import Lab
 
-_NETDEVSIM = "/sys/bus/netdevsim"
-_DEVICE = 1
+SYSTEM_CLOCK = "CLOCK_REALTIME"
+_SOCKET = "/var/run/ptp4l"
+_BETWEEN_S = 0.1
+_OFFSET = re.compile(r"offset from CLOCK_REALTIME is (-?\d+)ns")
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,8 @@ class Phc2sys:
         offset_s: fixed offset between the two, `-O`; None takes what ptp4l says of UTC.
         wait: for ptp4l to be synchronised, `-w`.
         step_threshold_s: an offset above it is stepped away at any time, `-S`; 0 only steps in the beginning.
-        transport_specific: of ptp4l's section [global].
+        transport_specific, domain: of ptp4l's section [global].
+        socket: where ptp4l answers, `-z`.
     """
 
     clock: str
@@ -42,6 +40,12 @@ class Phc2sys:
     wait: bool = True
     step_threshold_s: float = 0.0
     transport_specific: int = 0
+    domain: int = 0
+    socket: str = _SOCKET
+
+    def beside(self, socket: str, domain: int) -> Phc2sys:
+        """The same, waiting for a certain ptp4l."""
+        return replace(self, socket=socket, domain=domain)
 
     def argv(self) -> list[str]:
         """The command, printing to standard output."""
@@ -49,38 +53,21 @@ class Phc2sys:
         words += ["-w"] if self.wait else []
         words += [] if self.offset_s is None else ["-O", str(self.offset_s)]
         words += ["-S", str(self.step_threshold_s)] if self.step_threshold_s else []
+        words += ["-n", str(self.domain)] if self.domain else []
+        words += ["-z", self.socket] if self.socket != _SOCKET else []
         return [*words, f"--transportSpecific={self.transport_specific}"] if self.transport_specific else words
 
 
-def start(lab: Lab, threshold_ns: int) -> Clock:
-    """Starts it on the switch of the virtual lab, with a clock of netdevsim's."""
-    host = lab.host(lab.switch)
-    device = _device(lab, host)
-    clock = Clock(lab.switch, threshold_ns, (device,), program="phc2sys")
-    argv = Phc2sys(device, "CLOCK_REALTIME").argv()
-    clock.process = host.start(argv, lambda line: clock.take(lab.now_ns(), line))
-    return clock
-
-
-def offset_ns(host: Host, device: str) -> int:
-    """How far a PHC is from CLOCK_REALTIME, by a comparison of its own (`phc_ctl cmp`).
+def offsets_ns(host: Host, device: str, samples: int = 1) -> list[int]:
+    """How far a PHC is from CLOCK_REALTIME, by comparisons of its own (`phc_ctl cmp`), some time after each other.
 
     Raises:
-        SyncError: it could not be compared.
+        SyncError: they could not be compared.
     """
-    said = host.run(["phc_ctl", device, "cmp"]).stdout
-    found = re.search(r"offset from CLOCK_REALTIME is (-?\d+)ns", said)
-    if found is None:
-        raise SyncError(f"{host.name}: {device} cannot be compared with CLOCK_REALTIME: {said.strip()}")
-    return int(found[1])
-
-
-def _device(lab: Lab, host: Host) -> str:
-    """The PHC of a netdevsim device, which is made if it is not there."""
-    place = f"{_NETDEVSIM}/devices/netdevsim{_DEVICE}/ptp"
-    found = host.run(["ls", place], check=False)
-    if found.returncode != 0:
-        lab.journal.will_change(host.name, ["sh", "-c", f"echo {_DEVICE} > {_NETDEVSIM}/del_device"])
-        host.run(["sh", "-c", f"echo '{_DEVICE} 1 1' > {_NETDEVSIM}/new_device"])
-        found = host.run(["ls", place])
-    return f"/dev/{found.stdout.split()[0]}"
+    words = ["cmp", *["wait", str(_BETWEEN_S), "cmp"] * (samples - 1)]
+    result = host.run(["phc_ctl", device, *words], check=False)
+    found = [int(text) for text in _OFFSET.findall(result.stdout)]
+    if len(found) != samples:
+        said = (result.stderr or result.stdout).strip()
+        raise SyncError(f"{host.name}: {device} cannot be compared with CLOCK_REALTIME: {said}")
+    return found

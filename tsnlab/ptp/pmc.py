@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from tsnlab.errors import SyncError
 from tsnlab.hosts import Host
@@ -47,19 +48,24 @@ def parse(text: str) -> list[Answer]:
     return answers
 
 
-def query(host: Host, dataset: str, *, domain: int = 0, transport_specific: int = 0) -> list[Answer]:
+def query(host: Host, dataset: str, *, domain: int = 0, transport_specific: int = 0, socket: str = "") -> list[Answer]:
     """Asks the ptp4l of a node; empty if none answers.
 
     Args:
         dataset: such as PORT_DATA_SET.
         domain, transport_specific: of ptp4l's section [global].
+        socket: its `uds_address`; empty for ptp4l's own default.
     """
-    words = ["pmc", "-u", "-b", "0", "-d", str(domain), "-t", hex(transport_specific)[2:], f"GET {dataset}"]
-    return parse(host.run(words, check=False).stdout)
+    words = ["pmc", "-u", "-b", "0", "-d", str(domain), "-t", hex(transport_specific)[2:]]
+    words += ["-s", socket] if socket else []
+    return parse(host.run([*words, f"GET {dataset}"], check=False).stdout)
 
 
-def ask(host: Host, dataset: str, **where: int) -> Answer:
+def ask(host: Host, dataset: str, **where: Any) -> Answer:
     """The first answer of the ptp4l of a node.
+
+    Args:
+        dataset, where: see :func:`query`.
 
     Raises:
         SyncError: there is none.

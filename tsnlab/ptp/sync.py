@@ -1,27 +1,29 @@
-"""Synchronisation as it runs: started, waited for, watched, and judged for the time of a measurement."""
+"""Synchronisation as it runs: started, supervised, waited for, and judged for the time of a measurement."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from html import escape
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tsnlab.errors import SyncError
-from tsnlab.ptp import chart, config, phc2sys, pmc, system
+from tsnlab.ptp import config, options, phc2sys, places, pmc, shown, system
 from tsnlab.ptp.clock import GOOD_SAMPLES, Clock
 from tsnlab.ptp.diagnosis import Cause, diagnose
+from tsnlab.ptp.places import Place
+from tsnlab.ptp.record import Record
 from tsnlab.session import SECOND, Lab
 
 if TYPE_CHECKING:
     import pandas as pd
 
 THRESHOLD_NS = 1_000
-"""Largest offset of a clock that counts as synchronised, with timestamps taken in software in virtual time."""
+"""Largest offset of a clock that counts as synchronised, with timestamps by the interfaces or in virtual time."""
 
 WALL_CLOCK_THRESHOLD_NS = 5_000_000
-"""The same by the wall clock of a user-mode kernel, which may be kept waiting between a frame and its timestamp."""
+"""The same for timestamps in software by the wall clock: a frame may be kept waiting before it gets its timestamp."""
 
-CONFIG_PATH = "/run/ptp4l.cfg"
+_CONFIG = "/run/ptp4l-{node}.cfg"
+_SETTLE_S = 1.0
 
 
 class Sync:
@@ -30,10 +32,11 @@ class Sync:
     Args:
         lab: the lab.
         gptp: the profile of IEEE 802.1AS instead of the guide's values.
-        with_phc2sys: also phc2sys on the switch, see :mod:`tsnlab.ptp.phc2sys`.
+        with_phc2sys: whether phc2sys runs where :mod:`tsnlab.ptp.places` has it.
         options: by node, options of ptp4l that are set otherwise.
 
     Attributes:
+        places: what runs where, the source of time first.
         source: the switch's ptp4l, the source of time.
         clocks: the ptp4l of each node that follows it.
         phc2sys: the running phc2sys.
@@ -45,29 +48,48 @@ class Sync:
         lab: Lab,
         *,
         gptp: bool = False,
-        with_phc2sys: bool = False,
+        with_phc2sys: bool = True,
         options: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self._lab = lab
-        self._gptp = gptp
-        self._options = options or {}
-        self.threshold_ns = THRESHOLD_NS if lab.virtual_time else WALL_CLOCK_THRESHOLD_NS
+        self._record = Record(lab)
+        self.places = places.plan(lab, gptp=gptp, with_phc2sys=with_phc2sys, options=options or {})
+        stamped = all(place.timestamping == "hardware" for place in self.places)
+        self.threshold_ns = THRESHOLD_NS if lab.virtual_time or stamped else WALL_CLOCK_THRESHOLD_NS
         self.since_ns = lab.now_ns()
-        self._readings = {node: system.read(lab, node) for node in system.nodes(lab)}
-        ports = list(lab.spec.nodes[lab.switch].interfaces)
-        self.source = self._start(lab.switch, ports, grandmaster=True)
-        self.clocks = [self._start(end.node, [end.interface], grandmaster=False) for end in (lab.talker, lab.listener)]
-        self.phc2sys = [phc2sys.start(lab, self.threshold_ns)] if with_phc2sys else []
+        self._kernels = system.kernels(lab, [place.node for place in self.places])
+        self._readings = self._read()
+        # the guide's order: the source's phc2sys waits for its ptp4l, the others' for theirs
+        self.phc2sys: list[Clock] = []
+        ptp4l = [clock for place in self.places for clock in self._start(place)]
+        self.source, *self.clocks = ptp4l
 
-    def _start(self, node: str, interfaces: list[str], *, grandmaster: bool) -> Clock:
-        host = self._lab.host(node)
-        settings: dict[str, Any] = {"grandmaster": grandmaster, "one_kernel": True, "gptp": self._gptp}
-        settings |= self._options.get(node, {})
-        clock = Clock(node, self.threshold_ns, interfaces, config.options(**settings))
-        host.write_text(CONFIG_PATH, config.text(interfaces, **settings))
-        argv = ["ptp4l", "-f", CONFIG_PATH, "-m", "-q"]
-        clock.process = host.start(argv, lambda line: clock.take(self._lab.now_ns(), line))
-        return clock
+    def _start(self, place: Place) -> list[Clock]:
+        """The ptp4l of a node, and what belongs to it."""
+        host = self._lab.host(place.node)
+        path = _CONFIG.format(node=place.node)
+        version = host.run(["ptp4l", "-v"], check=False).stdout
+        host.write_text(path, config.text(place.interfaces, options.named_for(version, place.options)))
+        clock = Clock(place.node, self.threshold_ns, place.interfaces, place.options)
+        self._run(clock, ["ptp4l", "-f", path, "-m", "-q"])
+        for value in place.phc2sys:
+            follower = Clock(place.node, self.threshold_ns, (value.clock,), program="phc2sys")
+            self._run(follower, value.argv())
+            self.phc2sys.append(follower)
+        return [clock]
+
+    def _run(self, clock: Clock, argv: list[str]) -> None:
+        clock.start(self._lab.host(clock.node), argv, self._taker(clock))
+
+    def _taker(self, clock: Clock) -> Callable[[str], None]:
+        def take(line: str) -> None:
+            now_ns = self._lab.now_ns()
+            clock.take(now_ns, line)
+            self._record.add(clock, now_ns, line)
+
+        return take
+
+    # --- waited for ---------------------------------------------------------------------------------
 
     @property
     def everyone(self) -> list[Clock]:
@@ -79,10 +101,18 @@ class Sync:
         """Whether every clock follows its source closely enough."""
         return not self.source.ended and all(clock.locked for clock in [*self.clocks, *self.phc2sys])
 
+    def look(self) -> None:
+        """Takes what the programs have said, and starts anew what has ended; call it while anything is waited for."""
+        for clock in self.everyone:
+            clock.supervise(self._lab.now_ns())
+
     def wait_locked(
         self, lab_seconds: float = 60.0, *, threshold_ns: int | None = None, samples: int = GOOD_SAMPLES
     ) -> Sync:
         """Waits until every clock is locked, all of them to one source, and the system clocks are as they have to be.
+
+        Locked are: each ptp4l that follows and each phc2sys, by so many good offsets in a row; and the clock of each
+        interface beside the system clock, by as many comparisons that neither of the two takes part in.
 
         Args:
             lab_seconds: so much of the lab's time at most.
@@ -90,51 +120,90 @@ class Sync:
             samples: so many good offsets in a row.
 
         Raises:
-            SyncError: they do not lock, or a program ended; says why, and what each clock is doing.
+            SyncError: they do not lock, or a program ended too often; says why, and what each clock is doing.
         """
         if threshold_ns is not None:
             self.threshold_ns = threshold_ns
         for clock in self.everyone:
             clock.threshold_ns, clock.good_samples = self.threshold_ns, samples
-        self._lab.wait(
-            lambda: self.locked or any(clock.ended for clock in self.everyone),
-            "synchronised clocks",
-            lab_seconds=lab_seconds,
-        )
-        problems = self._contradictions() if self.locked else [f"the clocks did not lock within {lab_seconds:g} s"]
+        deadline_ns = self._lab.now_ns() + int(lab_seconds * SECOND)
+        problems = self._wait_once(deadline_ns, lab_seconds)
+        while problems and self.locked and self._lab.now_ns() < deadline_ns and not self._broken():
+            self._lab.wait(lambda: False, "another look at the clocks", lab_seconds=_SETTLE_S)
+            problems = self._wait_once(deadline_ns, lab_seconds)
         if problems:
-            raise SyncError("\n".join([*problems, self.explained()]))
+            raise SyncError("\n".join([*problems, self.explained(), *shown.kept(self, self._lab)]))
+        self._settle()
+        return self
+
+    def _wait_once(self, deadline_ns: int, lab_seconds: float) -> list[str]:
+        left_s = max(0.0, (deadline_ns - self._lab.now_ns()) / SECOND)
+        self._lab.wait(self._locked_or_hopeless, "synchronised clocks", lab_seconds=left_s)
+        if not self.locked:
+            return [f"the clocks did not lock within {lab_seconds:g} s"]
+        return self._contradictions()
+
+    def _locked_or_hopeless(self) -> bool:
+        self.look()
+        return self.locked or self._broken()
+
+    def _broken(self) -> bool:
+        return any(clock.ended and not clock.restarts_left for clock in self.everyone)
+
+    def _settle(self) -> None:
+        """From here on, what was is history; a clock that is steered may have been set."""
         self.since_ns = self._lab.now_ns()
         for clock in self.everyone:
             clock.acknowledge()
-        return self
+        steered = {place.node for place in self.places if place.steered}
+        now = {reading.nodes: reading for reading in self._read()}
+        self._readings = [now[r.nodes] if steered & set(r.nodes) else r for r in self._readings]
+
+    # --- looked at ----------------------------------------------------------------------------------
+
+    def _read(self) -> list[system.Reading]:
+        return [system.read(self._lab, nodes) for nodes in self._kernels]
 
     def _contradictions(self) -> list[str]:
-        """What is wrong although every ptp4l says that it is locked."""
+        """What is wrong although every program says that it is locked."""
         sources = {
             pmc.ask(self._lab.host(clock.node), "TIME_STATUS_NP", **clock.addressed()).fields["gmIdentity"]
             for clock in self.clocks
         }
         found = [f"the clocks follow different sources: {', '.join(sorted(sources))}"] if len(sources) > 1 else []
-        readings = [system.read(self._lab, node) for node in system.nodes(self._lab)]
-        if any(reading.tai_offset_s != system.TAI_OFFSET_S for reading in readings):
-            found.append("a kernel has another TAI offset than the lab")
-        for clock in self.phc2sys:
-            offset = phc2sys.offset_ns(self._lab.host(clock.node), clock.interfaces[0])
-            if abs(offset) > self.threshold_ns:
-                found.append(f"{clock.node}: {clock.interfaces[0]} is {offset} ns from CLOCK_REALTIME")
-        return [*found, *self._jump_texts(self.jumps(readings))]
+        readings = self._read()
+        found += [f"{reading.named}: another TAI offset than the lab's" for reading in system.wrong_tai(readings)]
+        found += [f"{node}: {phc} is {offset} ns from CLOCK_REALTIME" for node, phc, offset in self.apart()]
+        steered = {place.node for place in self.places if place.steered}
+        unasked = [reading for reading in readings if not steered & set(reading.nodes)]
+        return [*found, *self._jump_texts(self.jumps(unasked))]
+
+    def apart(self, samples: int | None = None) -> list[tuple[str, str, int]]:
+        """Clocks of interfaces that are too far from the system clock: node, device, largest difference in ns.
+
+        Raises:
+            SyncError: one cannot be compared.
+        """
+        count = samples or self.source.good_samples
+        found = []
+        for place in self.places:
+            for phc in place.phcs if self.phc2sys or place.timestamping == "hardware" else ():
+                worst = max(phc2sys.offsets_ns(self._lab.host(place.node), phc, count), key=abs)
+                found += [(place.node, phc, worst)] if abs(worst) > self.threshold_ns else []
+        return found
 
     def jumps(self, readings: list[system.Reading] | None = None) -> list[tuple[str, int]]:
         """Nodes whose system clock has jumped since the synchronisation was started, and by how many ns.
 
         A clock that ptp4l or phc2sys steers goes less than a millisecond a second beside the time that passes, and
-        in the virtual lab 1e-9 of it.
+        in the virtual lab 1e-9 of it. Nodes on one kernel share its clock, and are named together.
         """
-        now = readings if readings is not None else [system.read(self._lab, node) for node in self._readings]
-        found = [(reading.node, reading.jump_since(self._readings[reading.node])) for reading in now]
-        limit = THRESHOLD_NS if self._lab.virtual_time else SECOND // 100
-        return [(node, jump_ns) for node, jump_ns in found if abs(jump_ns) > limit]
+        now = readings if readings is not None else self._read()
+        return system.jumps(self._readings, now, THRESHOLD_NS if self._lab.virtual_time else SECOND // 100)
+
+    def wrong_tai(self) -> list[system.Reading]:
+        """Kernels whose offset of TAI from UTC is not the lab's."""
+        return system.wrong_tai(self._read())
 
     def diagnose(self) -> list[Cause]:
         """Why the clocks are not synchronised, the most fundamental cause first; empty if nothing is found."""
@@ -142,11 +211,11 @@ class Sync:
 
     def explained(self) -> str:
         """Causes, and what each clock is doing, in lines."""
-        return "\n".join([*(f"  {cause}" for cause in self.diagnose()), "now:", self._doing()])
+        return "\n".join([*(f"  {cause}" for cause in self.diagnose()), "now:", shown.doing(self)])
 
     @staticmethod
     def _jump_texts(jumps: list[tuple[str, int]]) -> list[str]:
-        return [f"the clock of {node} has jumped by {jump_ns} ns" for node, jump_ns in jumps]
+        return [f"the clock of {nodes} has jumped by {jump_ns} ns" for nodes, jump_ns in jumps]
 
     def during(self, start_ns: int, end_ns: int, queueing_ns: int = 0) -> dict[str, Any]:
         """How the clocks were synchronised between two instants of the lab's time.
@@ -158,15 +227,19 @@ class Sync:
                 have waited for frames of other traffic.
 
         Returns:
-            ``ok``, ``worst_offset_ns``, ``samples``, and ``why`` if they were not.
+            ``ok``, ``worst_offset_ns``, ``samples``, ``restarts``, and ``why`` if they were not.
         """
+        self.look()
         samples = [offset.worst_ns for clock in self.clocks for offset in clock.between(start_ns, end_ns)]
+        beside = [offset.worst_ns for clock in self.phc2sys for offset in clock.between(start_ns, end_ns)]
         problems = [
             f"{clock.node} left SLAVE for {change.after} ({change.event})"
             for clock in self.clocks
             for moment, change in clock.states
             if start_ns <= moment <= end_ns and change.after != "SLAVE"
         ]
+        ends = [(clock, how) for clock in self.everyone for how in clock.ended_between(start_ns, end_ns)]
+        problems += [f"{clock.program} on {clock.node} {how}, and was started anew" for clock, how in ends]
         problems += [f"{clock.program} on {clock.node} ended" for clock in self.everyone if clock.ended]
         problems += [f"{clock.node} is {clock.state}" for clock in self.clocks if clock.state != "SLAVE"]
         if not self._lab.closed:
@@ -176,79 +249,62 @@ class Sync:
         limit = self.threshold_ns + queueing_ns
         if worst > limit:
             problems.append(f"an offset of {worst} ns is above {limit} ns")
+        if max(beside, default=0) > self.threshold_ns:
+            problems.append(f"phc2sys saw an offset of {max(beside)} ns, above {self.threshold_ns} ns")
         return {
             "ok": not problems,
             "worst_offset_ns": worst,
             "samples": len(samples),
             "threshold_ns": limit,
+            "restarts": len(ends),
             "why": "; ".join(problems),
         }
 
-    def table(self) -> pd.DataFrame:
-        """Every offset so far: node, time (ns of the lab's CLOCK_TAI), worst_offset_ns, path_delay_ns."""
-        import pandas as pd
+    # --- kept and shown -----------------------------------------------------------------------------
 
-        rows = [
-            (clock.node, moment, offset.worst_ns, offset.delay_ns)
-            for clock in self.clocks
-            for moment, offset in clock.offsets
-        ]
-        frame = pd.DataFrame(rows, columns=["node", "time", "worst_offset_ns", "path_delay_ns"])
-        return frame.astype({"time": "Int64", "worst_offset_ns": "Int64", "path_delay_ns": "Int64"})
+    def table(self) -> pd.DataFrame:
+        """Every offset and state so far; see :func:`tsnlab.ptp.shown.table`."""
+        return shown.table(self)
 
     def to_json(self) -> dict[str, Any]:
         """The state of every clock, for ``run.json``."""
-        return {
-            clock.node: {
-                "state": clock.state,
-                "samples": len(clock.offsets),
-                "worst_offset_ns": max((o.worst_ns for _, o in clock.offsets), default=None),
-                "path_delay_ns": clock.offsets[-1][1].delay_ns if clock.offsets else None,
-            }
-            for clock in self.clocks
-        }
+        return shown.to_json(self)
 
     def stop(self) -> None:
-        """Ends every ptp4l."""
+        """Ends every program."""
         for clock in reversed(self.everyone):
+            clock.restarts_left = 0
             if clock.process is not None:
                 clock.process.stop()
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.source.node}: source of time", *map(str, self.clocks)])
+        followers = [*self.clocks, *self.phc2sys]
+        return "\n".join([f"{self.source.node}: source of time", *map(str, followers)])
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
-        charts = "".join(f"<div>{chart.svg(clock)}</div>" for clock in self.clocks)
-        return "<br>".join(escape(line) for line in str(self).splitlines()) + charts
-
-    def _doing(self) -> str:
-        lines = []
-        for clock in self.everyone:
-            lines.append(f"  {clock}")
-            lines += [f"    {text}" for _, text in clock.messages[-4:]]
-            lines += [f"    {text}" for text in clock.warnings[-3:]]
-        return "\n".join(lines)
+        return shown.html(self)
 
 
 def launch(
     lab: Lab,
     *,
     gptp: bool = False,
-    with_phc2sys: bool = False,
+    with_phc2sys: bool = True,
     options: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Sync:
-    """Starts ptp4l on the switch (source of time) and on the talker's and listener's node.
+    """Starts ptp4l on the switch (source of time) and on the talker's and listener's node, and phc2sys beside them.
+
+    What runs where, with which timestamps, follows from what the interfaces can do and from the lab file; see
+    :mod:`tsnlab.ptp.places`.
 
     Args:
         gptp, with_phc2sys, options: see :class:`Sync`.
 
     Raises:
         ConfigError: an option is unknown or its value is not valid.
-
-    The guide's phc2sys, which sets a node's system clock from its interface's clock, has nothing to do in the
-    virtual lab: all nodes share one kernel's clock, and no interface has its own.
+        CommandError: an interface is not there, or a tool is missing.
     """
     return Sync(lab, gptp=gptp, with_phc2sys=with_phc2sys, options=options)
