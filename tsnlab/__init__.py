@@ -7,6 +7,7 @@ Nothing heavy is imported before it is used.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -48,4 +49,17 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])
+
+
+def _introduce() -> None:
+    """Tells IPython, where we are imported in it, how captures show themselves."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is not None:
+        from tsnlab.show import shell as view
+
+        view.extend(shell)
+
+
+_introduce()

@@ -24,6 +24,7 @@ from jupyter_core.utils import run_sync
 from papermill.clientwrap import PapermillNotebookClient  # noqa: TID253 - a base class
 from papermill.engines import Engine, papermill_engines  # noqa: TID253 - a base class
 
+from tsnlab.progress import MARK
 from tsnlab.ticker import Ticker
 
 NAME = "tsnlab run"
@@ -152,9 +153,8 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has n
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         content = msg["content"]
-        # progress is plain text that is replaced, see tsnlab.progress
-        if content.get("transient", {}).get("display_id") and list(content["data"]) == ["text/plain"]:
-            self._ticker.says(content["data"]["text/plain"])
+        if content.get("metadata") == MARK:
+            self._ticker.says(content["data"].get("text/plain", ""))
         return super().process_message(msg, cell, cell_index)
 
     def _interrupt(self) -> None:

@@ -1,19 +1,23 @@
 """Progress and remaining time of whatever takes longer than two seconds.
 
-One function for three places: a bar on a terminal, a line now and then in a log, and one line that
-changes in a notebook cell (plain text, so that an executed notebook needs no widgets to be read).
+One function for three places: a bar on a terminal, a line now and then in a log, and a bar in a notebook cell. That
+one is plain HTML, which needs no widgets, and it is gone in the end, so that an executed notebook does not keep it.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from html import escape
 from typing import TYPE_CHECKING, Any, Never, TypeVar, overload
 
 if TYPE_CHECKING:
     from tqdm.std import tqdm
 
 T = TypeVar("T")
+
+MARK = {"tsnlab": "progress"}
+"""Metadata of an output that tells how far a cell is, for whoever executes the notebook."""
 
 _QUIET_S = 2.0
 _LINE_EVERY_S = 15.0
@@ -41,6 +45,12 @@ def progress(what: Iterable[Any] | int | None, desc: str, unit: str = "steps", *
     class Bar(tqdm):  # type: ignore[type-arg]  # subscriptable in its stubs only
         monitor_interval = 0  # no thread beside ours: every update looks at the clock
 
+        def display(self, msg: str | None = None, pos: int | None = None) -> Any:
+            if not isinstance(self.fp, Cell):
+                return super().display(msg, pos)
+            self.fp.show(str(self) if msg is None else msg, self.n / self.total if self.total else None)
+            return True
+
     total = what if what is None or isinstance(what, int) else None
     return Bar(
         None if what is None or isinstance(what, int) else what,
@@ -58,15 +68,17 @@ def progress(what: Iterable[Any] | int | None, desc: str, unit: str = "steps", *
 
 def _place(has_total: bool) -> dict[str, Any]:
     """The tqdm options for where we are: terminal, log or notebook."""
+    if in_notebook():
+        plain = {"bar_format": _WITH_TOTAL if has_total else _WITHOUT_TOTAL, "smoothing": 0.1}
+        return plain | {"file": Cell(), "mininterval": _CELL_EVERY_S}
     if sys.stderr.isatty():
         return {"file": sys.stderr, "dynamic_ncols": True}
     plain = {"bar_format": _WITH_TOTAL if has_total else _WITHOUT_TOTAL, "smoothing": 0.1}
-    if _in_notebook():
-        return plain | {"file": _Cell(), "mininterval": _CELL_EVERY_S}
     return plain | {"file": _Lines(), "mininterval": _LINE_EVERY_S}
 
 
-def _in_notebook() -> bool:
+def in_notebook() -> bool:
+    """Whether this runs in the kernel of a notebook."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     return getattr(shell, "kernel", None) is not None
@@ -76,27 +88,44 @@ class _Lines:
     """A file for tqdm, which rewrites one line; here each rewriting becomes a line of a log."""
 
     def write(self, text: str) -> None:
-        self.show(text.strip())
+        if text.strip():
+            sys.stderr.write(f"{text.strip()}\n")
 
     def flush(self) -> None:
         sys.stderr.flush()
 
-    def show(self, text: str) -> None:
-        if text:
-            sys.stderr.write(f"{text}\n")
 
-
-class _Cell(_Lines):
-    """The same for a notebook: one output that is replaced, and empty in the end."""
+class Cell:
+    """One output of a notebook cell that is replaced again and again, and empty in the end."""
 
     def __init__(self) -> None:
         self._output: Any = None
 
-    def show(self, text: str) -> None:
+    def write(self, text: str) -> None:
+        """Takes what tqdm writes beside the bar itself: nothing to show."""
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+    def show(self, text: str, share: float | None = None, html: str = "") -> None:
+        """Replaces the output.
+
+        Args:
+            text: how far it is, in one line; empty with no `html` removes all.
+            share: of the whole that is done, if that is known.
+            html: what stands below the bar.
+        """
         from IPython.display import display
 
-        data = {"text/plain": text}
-        if self._output is None and text:
-            self._output = display(data, raw=True, display_id=True)  # type: ignore[no-untyped-call]
-        elif self._output is not None:
-            self._output.update(data, raw=True)
+        data = {"text/plain": text, "text/html": f"{_bar(text, share)}{html}"} if text or html else {}
+        if self._output is not None:
+            self._output.update(data, raw=True, metadata=MARK)
+        elif data:
+            self._output = display(data, raw=True, metadata=MARK, display_id=True)  # type: ignore[no-untyped-call]
+
+
+def _bar(text: str, share: float | None) -> str:
+    if not text:
+        return ""
+    value = "" if share is None else f' value="{share:.4f}"'
+    return f'<div><progress max="1"{value}></progress> {escape(text)}</div>'

@@ -64,7 +64,11 @@ class Preflight:
     def _repr_html_(self) -> str:
         noted = [finding for finding in self.findings if finding.level in ("warn", "fail")]
         others = [finding for finding in self.findings if finding.level not in ("warn", "fail")]
-        folded = f"<details><summary>{len(others)} more</summary>{_table(others)}</details>" if others else ""
+        folded = (
+            f"<details><summary>{len(others)} {'others' if noted else 'in all'}</summary>{_table(others)}</details>"
+            if others
+            else ""
+        )
         return f"<p><b>Preflight</b>: {escape(self.summary)}</p>{_table(noted) if noted else ''}{folded}"
 
 

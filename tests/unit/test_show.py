@@ -1,0 +1,164 @@
+"""How values show themselves: drawings that are well formed, a case in words, a capture and an error in IPython."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tsnlab.case import load_case
+from tsnlab.lab import LabFile, load_lab_file
+from tsnlab.packets import CaptureInfo, from_records
+from tsnlab.show import capture, network
+from tsnlab.show.strip import STEPS, Envelope, Strip
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def words(svg: str) -> list[str]:
+    """What can be read in a drawing; it fails if that is not well-formed XML."""
+    root = ElementTree.fromstring(svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
+    return [element.text or "" for element in root.iter(f"{SVG}text")]
+
+
+def changed(spec: LabFile, **fields: object) -> LabFile:
+    return LabFile.model_validate(spec.model_dump() | fields, context={"exact": True})
+
+
+@pytest.mark.parametrize("name", ["virtual", "hardware"])
+def test_the_drawing_of_a_lab_names_every_node_role_interface_and_link(name: str) -> None:
+    spec = load_lab_file(name)
+    read = words(network.svg(spec))
+    assert set(spec.nodes) <= set(read)
+    assert {interface for node in spec.nodes.values() for interface in node.interfaces} <= set(read)
+    assert {"talker", "listener", "load source", "load sink"} <= {part for text in read for part in text.split(", ")}
+    assert read.count("1 Gbit/s, 1 us") == len(spec.links)
+
+
+def test_a_cable_between_two_nodes_and_a_free_port_are_drawn_as_well() -> None:
+    spec = load_lab_file("virtual")
+    ends = [[str(end) for end in link.ends] for link in spec.links]
+    links = [{"ends": pair, "rate": 10**9, "delay": 1000} for pair in ends[:2]]
+    svg = network.svg(changed(spec, links=[*links, {"ends": ["node3:enp5s0", "node4:enp5s0"], "rate": 1, "delay": 0}]))
+    assert "free: CE01, CE02" in words(svg)
+    assert svg.count('fill="none"') == 1
+
+
+def test_names_from_files_are_text_and_never_markup() -> None:
+    spec = load_lab_file("virtual")
+    nodes = {name: node.model_dump() for name, node in spec.nodes.items()}
+    nodes["node2"]["title"] = "<script>alert('&')</script>"
+    html = changed(spec, nodes=nodes)._repr_html_()
+    assert "<script" not in html
+
+
+def test_a_case_says_what_is_sent_and_what_is_asked_of_it() -> None:
+    case = load_case("case3", packets=70)
+    for shown in (str(case), case._repr_html_()):
+        assert "70 packets, one every 2 ms" in shown
+        assert "1250 us after the cycle begins" in shown
+        assert "953 Mbit/s" in shown
+        assert "802.1Qbv: best effort pauses from 15 us before" in shown
+    assert "802.1Qbv off" in str(load_case("case3", switch_qbv=False))
+    assert "launch" not in str(load_case("case1"))
+    assert "priority 6" in words(case.taprio._repr_html_() if case.taprio else "")
+
+
+def test_a_gate_chart_names_the_instants_at_which_gates_change() -> None:
+    case = load_case("case3")
+    assert case.switch is not None
+    read = words(case.switch.taprio(case.stream)._repr_html_())
+    assert {"0", "1235", "2000 us"} <= set(read)  # there is no room for 1265 beside 1235
+
+
+def table(count: int) -> object:
+    begin = 1_588_055_400 * 10**9
+    sent = [[seq, begin + seq * 2_000_000, begin + seq * 2_000_000 + 3_000, 0] for seq in range(1, count + 1)]
+    for row in sent:
+        row[3] = row[1] + 4_000 + row[0]
+    arrived = [[0, *row, row[1] + 1_252_000, 0, 0] for row in sent if row[0] != 7]
+    about = CaptureInfo(lab="virtual", case="case2", cycle_ns=2_000_000)
+    return from_records(sent, arrived, about, stream=0)
+
+
+def test_a_capture_shows_counts_extremes_and_readable_times() -> None:
+    for shown in (capture.text(table(300)), capture.html(table(300))):
+        assert "300 sent, 299 received, 1 lost" in shown
+        assert "1252.000 to 1252.000 us" in shown
+        assert "4.001 to 4.300 us, spread 0.299" in shown
+        assert "06:30:00.002" in shown
+    assert not capture.is_capture(table(capture.FEW))
+
+
+def test_the_strip_of_a_million_packets_is_no_larger_than_that_of_a_thousand() -> None:
+    few, many = Strip(1_000), Strip(1_000_000)
+    few.add((seq, 1_252_000 + seq % 7, 3_000 + seq % 11) for seq in range(1_000))
+    many.add((seq, 1_252_000 + seq % 7, 3_000 + seq % 11) for seq in range(0, 1_000_000, 10))
+    assert len(many.scheduled.steps) == STEPS
+    assert len(many.svg()) == pytest.approx(len(few.svg()), rel=0.05)
+    words(many.svg())
+
+
+def test_no_extreme_is_lost_in_a_strip() -> None:
+    envelope = Envelope(10_000)
+    for seq in range(10_000):
+        envelope.add(seq, 500_000 if seq == 4_321 else 1_000)
+    assert envelope.steps[4_321 * STEPS // 10_000] == (1_000, 500_000)
+    assert str(envelope) == "1.000 to 500.000 us, spread 499.000"
+
+
+IPYTHON = [sys.executable, "-m", "IPython", "--no-banner", "--simple-prompt", "--colors=NoColor", "--quick"]
+
+
+def ipython(tmp_path: Path, *cells: str) -> str:
+    """What a real IPython says to some cells."""
+    environment = {"IPYTHONDIR": str(tmp_path), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    answer = subprocess.run(
+        IPYTHON, input="\n".join(cells) + "\n", cwd=Path(__file__).parents[2], env=environment, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    return answer.stdout + answer.stderr
+
+
+def test_ipython_shows_a_capture_as_a_summary_and_other_tables_as_before(tmp_path: Path) -> None:
+    said = ipython(
+        tmp_path,
+        "import tsnlab, pandas",
+        "from tests.unit.test_show import table",
+        "capture = table(300)",
+        "capture",
+        "capture.head(2).interval_start",
+        "pandas.DataFrame({'other': [4711]})",
+    )
+    assert "300 sent, 299 received, 1 lost" in said
+    assert said.count("1588055400002000000") == 1  # in the head, in nanoseconds
+    assert "4711" in said
+
+
+def test_an_error_is_short_and_whole_when_it_is_asked_for_again(tmp_path: Path) -> None:
+    said = ipython(tmp_path, "import tsnlab", "case = tsnlab.load_case('case9')", "print('between')", "%tb")
+    first, _, second = said.partition("between")
+    assert "there is no file case9; cases that come with tsnlab: case1, case2, case3" in first
+    assert "asked for in line 1: case = tsnlab.load_case('case9')" in first
+    assert "raised in case.py" in first
+    assert "Traceback" not in first
+    assert "Traceback (most recent call last)" in second
+    assert "def load_case" in second or "files.find" in second
+
+
+def test_every_public_name_has_a_docstring() -> None:
+    import tsnlab
+
+    for name in tsnlab.__all__:
+        if name != "__version__":
+            value = getattr(tsnlab, name)
+            assert (value.__doc__ or "").strip(), name
+            for inner in getattr(value, "__all__", []):
+                thing = getattr(value, inner)
+                assert not (inspect.isclass(thing) or inspect.isroutine(thing)) or (thing.__doc__ or "").strip(), (
+                    f"{name}.{inner}"
+                )
