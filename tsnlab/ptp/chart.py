@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tsnlab.ptp.clock import Clock
 from tsnlab.show import ink
 
-_WIDTH, _HEIGHT, _ROOM, _LEFT = 620, 44, 190, 2
+_WIDTH, _HEIGHT, _ROOM, _LEFT = 680, 44, 250, 2
 _SHOWN = 120
 
 
