@@ -113,8 +113,8 @@ def from_records(talker: Records, listener: Records, about: CaptureInfo, *, stre
         ValueError: a record has the wrong number of fields, a time in float, or a sequence number that does
             not fit 32 bits.
     """
-    sent = _integers(talker, TALKER_COLUMNS, "talker")
-    arrived = _integers(listener, LISTENER_COLUMNS, "listener")
+    sent = integers(talker, TALKER_COLUMNS, "talker")
+    arrived = integers(listener, LISTENER_COLUMNS, "listener")
     arrived_keys = _keys(arrived[:, 0], arrived[:, 1])
     # np.unique gives the first arrival of each packet; sorted again, these are in order of arrival
     first = np.sort(np.unique(arrived_keys, return_index=True)[1])
@@ -187,8 +187,12 @@ def checked(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _integers(records: Records, columns: tuple[str, ...], who: str) -> npt.NDArray[np.int64]:
-    """Records as an int64 array of shape (packets, columns), None as 0."""
+def integers(records: Records, columns: tuple[str, ...], who: str) -> npt.NDArray[np.int64]:
+    """Records as an int64 array of shape (packets, columns), None as 0.
+
+    Raises:
+        ValueError: a record has the wrong number of fields, or a time in float; `who` names them.
+    """
     raw = np.asarray(records)
     if raw.size == 0:
         return np.zeros((0, len(columns)), dtype=np.int64)
@@ -198,6 +202,8 @@ def _integers(records: Records, columns: tuple[str, ...], who: str) -> npt.NDArr
         raw = np.where(raw == None, 0, raw)  # noqa: E711 - element by element
     elif raw.dtype.kind not in "iu":
         raise ValueError(f"{who} records: times are integer nanoseconds, not {raw.dtype}")
+    elif raw.dtype == np.uint64:
+        raise ValueError(f"{who} records: a time of {raw.max()} nanoseconds does not fit 63 bits")
     return raw.astype(np.int64, copy=False)
 
 
