@@ -56,6 +56,9 @@ class Interface(files.Value):
     etf_offload: bool = False
     """Whether the interface launches frames itself (LaunchTime), as an I210 does on queues 0 and 1."""
 
+    nic: Literal["veth", "i210"] | None = None
+    """What it is in the virtual lab; None for the lab's."""
+
 
 class InContainer(files.Value):
     """A container that is a node of the lab, on another of its nodes."""
@@ -90,6 +93,13 @@ class Switch(files.Value):
     """How 802.1Qbv is set: taprio in software or in hardware (``tc``), TTTech's ``tsntool``, its driver's files."""
 
 
+class NodeClock(files.Value):
+    """The oscillators of a node's interfaces, and how far off the time is that their drivers begin with (i210 only)."""
+
+    error_ppb: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
+    offset: DurationNs = 0
+
+
 class Node(files.Value):
     """A host of the lab."""
 
@@ -104,6 +114,9 @@ class Node(files.Value):
     """It is a container (hardware only)."""
 
     interfaces: dict[Name, Interface]
+    clock: NodeClock = NodeClock()
+    """The clocks of its interfaces."""
+
     bridge: Name | None = None
     """The bridge that joins the interfaces; makes the node a switch."""
 
@@ -142,6 +155,14 @@ class Link(files.Value):
     ends: tuple[Endpoint, Endpoint]
     rate: Annotated[RateBps, Field(gt=0)]
     delay: Annotated[DurationNs, Field(ge=0), AfterValidator(_whole_microseconds)]
+    jitter: Annotated[DurationNs, Field(ge=0)] = 0
+    """Up to so much more delay, at random (i210 only)."""
+
+    loss: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the frames that arrive garbled (i210 only)."""
+
+    seed: int = 1
+    """Of jitter and loss."""
 
 
 class Roles(files.Value):
@@ -161,6 +182,9 @@ class LabFile(files.Value):
     kind: Literal["virtual", "hardware"]
     kernel: Literal["built", "debian"] = "built"
     """``built``: tsnlab's own kernel in virtual time; ``debian``: Debian's user-mode-linux on the wall clock."""
+
+    nic: Literal["veth", "i210"] = "veth"
+    """What the interfaces of the virtual lab are: pairs of veth, quick, or Intel I210 with clocks of their own."""
 
     start_time: datetime.datetime | None = None
     """CLOCK_REALTIME when the virtual lab boots (virtual time only)."""
@@ -198,6 +222,23 @@ class LabFile(files.Value):
         if self.nodes[self.roles.switch].bridge is None:
             raise ValueError(f"nodes.{self.roles.switch}.bridge: missing, but the node is the switch")
         return self
+
+    @model_validator(mode="after")
+    def _has_nics_that_fit(self) -> Self:
+        for link in self.links:
+            kinds = {self.nic_of(end) for end in link.ends}
+            if len(kinds) > 1:
+                raise ValueError(f"links: {link.ends[0]} and {link.ends[1]} cannot be linked: one is veth, one an i210")
+            if kinds == {"veth"} and (link.jitter or link.loss):
+                raise ValueError(f"links: {link.ends[0]}: jitter and loss need an i210")
+        modelled = any(self.nic_of(end) == "i210" for link in self.links for end in link.ends)
+        if modelled and (self.kind, self.kernel) != ("virtual", "built"):
+            raise ValueError("nic: i210 needs kind: virtual and kernel: built")
+        return self
+
+    def nic_of(self, end: Endpoint) -> Literal["veth", "i210"]:
+        """What an interface of the virtual lab is."""
+        return self.interface(end).nic or self.nic
 
     def _check_endpoint(self, end: Endpoint) -> None:
         if end.node not in self.nodes:

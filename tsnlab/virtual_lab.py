@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 
@@ -11,13 +11,19 @@ from tsnlab import kernel
 from tsnlab.deadline import Deadline
 from tsnlab.errors import MachineError
 from tsnlab.hosts import Host
-from tsnlab.hosts.virtual import VirtualHost
+from tsnlab.hosts.virtual import ENVIRONMENT, VirtualHost
 from tsnlab.lab import LabFile
 from tsnlab.paths import cache_folder
 from tsnlab.session import SECOND, Lab
 from tsnlab.virtual import network
+from tsnlab.virtual.hardware import Hardware
 from tsnlab.virtual.machine import Machine
 from tsnlab.virtual.modules import load_order
+
+_CARRIER = """
+for try in $(seq 500); do [ "$(cat "$1")" = 1 ] && exit 0; sleep 0.01; done
+echo "$0 has no link" >&2; exit 1
+"""
 
 
 class VirtualLab(Lab):
@@ -30,15 +36,18 @@ class VirtualLab(Lab):
     Attributes:
         kernel: what it runs.
         machine: the process.
+        hardware: its network devices, if its interfaces are no pairs of veth.
     """
 
     def __init__(self, spec: LabFile, folder: Path | None = None) -> None:
         self.kernel = kernel.build("virtual" if spec.kernel == "built" else "debian")
+        self.hardware = Hardware(spec)
         self.machine = Machine(
             self.kernel,
             start_ns=spec.start_ns,
             folder=cache_folder() / "virtual",
             console=folder / "console.log" if folder else None,
+            devices=self.hardware.make,
         )
         super().__init__(spec, folder)
         try:
@@ -117,6 +126,7 @@ class VirtualLab(Lab):
     def _connect(self) -> None:
         pids = {name: host.pid for name, host in self._hosts.items()}
         draft = self.machine.folder / "batch"
+        self._hand_out_devices(pids, draft)
         for batch in network.batches(self.spec, pids):
             draft.write_text("".join(f"{line}\n" for line in batch.lines))
             self._hosts[batch.where].run([batch.tool, "-batch", str(draft)])
@@ -124,3 +134,21 @@ class VirtualLab(Lab):
             # only the kernel that tsnlab builds can do this (see params/kernel/patches): elsewhere a gate counts
             # what fits into its window as if the link were ten times as fast
             self._hosts[name].run(["sh", "-c", "; ".join(network.speeds(self.spec, name))], check=False)
+            for command in self.hardware.settings(name):
+                self._hosts[name].run(command)
+        self._await_links()
+
+    def _await_links(self) -> None:
+        """Devices negotiate their links, and their drivers look at them, which takes a moment."""
+        for name in self.hardware.nics:
+            node, _, interface = name.partition(":")
+            self._hosts[node].run(["sh", "-c", _CARRIER, interface, f"/sys/class/net/{interface}/carrier"])
+
+    def _hand_out_devices(self, pids: Mapping[str, int], draft: Path) -> None:
+        if not self.hardware.nics:
+            return
+        draft.write_text("".join(f"{line}\n" for line in network.moves(self.spec, pids)))
+        moving = self.machine.submit({"do": "run", "argv": ["ip", "-batch", str(draft)], "env": ENVIRONMENT})
+        self.machine.drive(lambda: moving.returncode is not None, Deadline(60), "devices in their nodes")
+        if moving.returncode != 0:
+            raise MachineError(f"the lab's devices cannot be given to their nodes: {moving.err.decode()}")

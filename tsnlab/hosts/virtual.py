@@ -14,7 +14,7 @@ from tsnlab.hosts.transcript import Transcript
 from tsnlab.virtual import agent
 from tsnlab.virtual.machine import Command, Machine
 
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG": "C.UTF-8",
     "HOME": "/run",
@@ -23,6 +23,7 @@ _ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",
 }
+"""The environment of every command in a virtual lab."""
 
 
 class VirtualProcess:
@@ -36,7 +37,7 @@ class VirtualProcess:
         self._err = bytearray()
         self._lines = LineSplitter(on_line) if on_line else None
         self._command: Command = host.machine.submit(
-            {"do": "run", "node": host.name, "argv": list(argv), "env": _ENVIRONMENT}, self._receive
+            {"do": "run", "node": host.name, "argv": list(argv), "env": ENVIRONMENT}, self._receive
         )
 
     def _receive(self, kind: int, data: bytes) -> None:
@@ -80,6 +81,9 @@ class VirtualProcess:
 
 class VirtualHost:
     """A node of the virtual lab (see :class:`tsnlab.hosts.base.Host`)."""
+
+    shares_files = True
+    """Whether this machine's Python and files are there on the node."""
 
     def __init__(self, name: str, machine: Machine, transcript: Transcript) -> None:
         self.name = name

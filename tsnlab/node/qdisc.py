@@ -37,6 +37,7 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 KIND, OPTIONS, STATS2 = 1, 2, 7
 STATS_QUEUE, ADMIN_SCHEDULE = 3, 7
 ROOT = 0xFFFFFFFF
+CARRIER_S = 8.0  # 1000BASE-T takes 1 to 3 s to negotiate
 PATIENCE = 20  # looks at the queue: a busy machine's timers are late, and others send as well
 NEAREST_BRIDGE = bytes.fromhex("0180c200000e")  # IEEE 802.1Q, table 8-1: not forwarded
 EXPERIMENTAL = 0x88B5
@@ -172,6 +173,22 @@ def switched(interface: str, on: Optional[bool]) -> bool:
     return bool(flags & IFF_UP)
 
 
+def carrier(interface: str) -> bool:
+    """Whether the link is up; not IFF_RUNNING, which the kernel sets some time later."""
+    with open("/sys/class/net/" + interface + "/carrier", encoding="ascii") as file:  # noqa: PTH123 - fast to start
+        return file.read().strip() == "1"
+
+
+def await_carrier(interface: str) -> bool:
+    """Waits until the link has been negotiated; False if it is not after a while, as without a cable."""
+    until = time.monotonic() + CARRIER_S
+    while not carrier(interface):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
+
+
 def rebuild(kernel: Kernel, index: int, interface: str, order: dict[str, Any]) -> dict[str, Any]:
     """Sets an interface's qdiscs anew, with the link down, as its children stop a taprio that runs."""
     was_up = switched(interface, False)
@@ -183,12 +200,16 @@ def rebuild(kernel: Kernel, index: int, interface: str, order: dict[str, Any]) -
     finally:
         if was_up:
             switched(interface, True)
+    if was_up and order["qdiscs"] and not carrier(interface) and await_carrier(interface):
+        # the link came later than the interface, and a taprio that runs is stopped by that: start it again
+        establish(kernel, index, order["qdiscs"][0], 0)
     report: dict[str, Any] = {"was_up": was_up}
     if was_up:
         until = time.monotonic() + order["patience"] / 1e9
         while any(pending(q["body"]) for q in qdiscs(kernel, index)) and time.monotonic() < until:
             time.sleep(0.001)
-        report.update(poke(kernel, index, interface, order))
+        if order["poke"]:
+            report.update(poke(kernel, index, interface, order))
     return report
 
 

@@ -6,6 +6,9 @@ there a netem qdisc adds what a cable adds - one frame after the other at the li
 delay. So a node has the interfaces of the guide and no others, their qdiscs are free for the guide's commands,
 frames really queue, and a receive timestamp is that of the end of the frame.
 
+Where the lab file says so, the interfaces are not veth but devices of their own (see :mod:`tsnlab.virtual.hardware`):
+they and their cables are there when the kernel boots, and only have to be moved to their nodes.
+
 Sources: tc-netem(8), net/sched/act_mirred.c, drivers/net/veth.c.
 """
 
@@ -40,7 +43,12 @@ def batches(spec: LabFile, pids: Mapping[str, int]) -> list[Batch]:
         spec: the lab.
         pids: a process in the network namespace of each node, by name.
     """
-    pairs = [(index, link, side) for index, link in enumerate(spec.links) for side in (0, 1)]
+    pairs = [
+        (index, link, side)
+        for index, link in enumerate(spec.links)
+        for side in (0, 1)
+        if spec.nic_of(link.ends[side]) == "veth"
+    ]
     made = [
         Batch(CABLES, "ip", tuple(line for pair in pairs for line in _plug(spec, pids, *pair))),
         Batch(CABLES, "tc", tuple(line for pair in pairs for line in _carry(*pair))),
@@ -52,6 +60,17 @@ def batches(spec: LabFile, pids: Mapping[str, int]) -> list[Batch]:
         made.append(Batch(name, "ip", tuple(lines)))
     made.append(Batch(spec.roles.switch, "bridge", tuple(learned(spec, vlan=1))))
     return made
+
+
+def devices(spec: LabFile) -> list[Endpoint]:
+    """The interfaces that are devices of their own, in the order in which the kernel finds them."""
+    return [end for link in spec.links for end in link.ends if spec.nic_of(end) != "veth"]
+
+
+def moves(spec: LabFile, pids: Mapping[str, int]) -> list[str]:
+    """Lines for ``ip -batch`` that move devices from where the kernel finds them to their nodes."""
+    found = enumerate(devices(spec))
+    return [f"link set eth{index} netns {pids[end.node]} name {end.interface}" for index, end in found]
 
 
 def learned(spec: LabFile, vlan: int) -> Iterable[str]:
@@ -67,7 +86,7 @@ def speeds(spec: LabFile, node: str) -> Iterable[str]:
     """The commands that tell the interfaces of a node how fast their links are, for taprio to count with."""
     for link in spec.links:
         for end in link.ends:
-            if end.node == node and link.rate % 1_000_000 == 0:
+            if end.node == node and spec.nic_of(end) == "veth" and link.rate % 1_000_000 == 0:
                 yield f"ethtool -s {end.interface} speed {link.rate // 1_000_000} duplex full autoneg off"
 
 

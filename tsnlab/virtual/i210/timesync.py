@@ -31,7 +31,7 @@ class TimeSync:
     """SYSTIM and the stamps taken from it.
 
     Args:
-        clock: the counter; ports that share an oscillator share it.
+        clock: the counter.
         offset_ns: by how much the node's system clock, from which the driver sets the counter whenever it resets
             the device, is off. All nodes of the lab share one kernel's clock, so the difference is made here.
 
