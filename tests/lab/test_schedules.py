@@ -1,12 +1,13 @@
 """Schedules in the kernel of the virtual lab: what is accepted, what is refused, what is read back."""
 
+import re
 import time
 
 import pytest
 
 import tsnlab
 from tests.unit.schedules import MANUAL, generated, taprio
-from tsnlab import qdisc
+from tsnlab import faults, qdisc
 from tsnlab.errors import CommandError, ConfigError, StepError
 from tsnlab.qdisc import kernel, netlink
 from tsnlab.schedule import NICS, Cbs, Etf, Mqprio, Taprio
@@ -177,6 +178,18 @@ def test_what_was_there_before_is_there_again_after_undo(lab):
     qdisc.check_gates(lab, lab.talker)
 
 
+def test_every_schedule_of_a_lab_is_in_phase_with_one_reference_and_runs(lab):
+    case = tsnlab.load_case("case3")
+    qdisc.apply(lab, case)
+    tsnlab.switch.configure(lab, case)
+    for end in (lab.talker, lab.spec.port_of(lab.listener)):
+        options = qdisc.find(qdisc.show(lab.host(end.node), end.interface), "taprio")["options"]
+        assert "admin" not in options  # what was pending runs
+        assert (options["base_time"] - lab.reference_ns) % options["cycle_time"] == 0
+        # it was told ahead of its time, and has begun
+        assert lab.reference_ns < options["base_time"] <= lab.now_ns()
+
+
 def test_gates_that_stand_still_are_noticed(lab):
     qdisc.apply(lab, tsnlab.load_case("case2"))
     qdisc.check_gates(lab, lab.talker)
@@ -184,3 +197,98 @@ def test_gates_that_stand_still_are_noticed(lab):
     with pytest.raises(StepError, match="the gates stand still"):
         qdisc.check_gates(lab, lab.talker)
     lab.host("node1").run(["tc", "qdisc", "del", "dev", "eth1", "root"])
+
+
+@pytest.mark.parametrize(
+    ("change", "stands_still"),
+    [("the cable is unplugged", False), ("the interface is switched off", True)],
+)
+def test_after_a_change_of_the_link_it_is_known_whether_the_gates_still_move(lab, change, stands_still):
+    qdisc.apply(lab, tsnlab.load_case("case2"))
+    if stands_still:
+        for state in ("down", "up"):
+            lab.host("node1").run(["ip", "link", "set", "eth1", state])
+        with pytest.raises(StepError, match="an interface that is switched off, stops them"):
+            qdisc.check_gates(lab, lab.talker)
+    else:
+        faults.link_flap(lab, lab.talker, 0.2)
+        qdisc.check_gates(lab, lab.talker)
+    lab.host("node1").run(["tc", "qdisc", "del", "dev", "eth1", "root"])
+
+
+# --- by tc alone, as over SSH -----------------------------------------------------------------------
+
+
+class OverSsh:
+    """A node of the lab as SSH would give it: commands and texts, and none of this machine's files."""
+
+    def __init__(self, host):
+        self._host = host
+        self.run, self.start, self.name = host.run, host.start, host.name
+        self.read_text, self.write_text = host.read_text, host.write_text
+
+
+@pytest.fixture
+def over_ssh(lab, monkeypatch):
+    """The lab, with its talker and switch reached as over SSH."""
+    for node in ("node1", "switch"):
+        monkeypatch.setitem(lab._hosts, node, OverSsh(lab.host(node)))
+    yield lab
+    lab.host("node1").run(["tc", "qdisc", "del", "dev", "eth1", "root"], check=False)
+
+
+def state_of(host, interface):
+    """What the kernel has, but the base time, which is another cycle's, and handles that the kernel counts up."""
+    found = kernel.show(host, interface, exact=True)
+    for record in found:
+        record["options"].pop("base_time", None)
+        record.pop("drops")
+        record["handle"] = record["handle"] if record.get("root") else ""
+    return found
+
+
+def test_by_tc_alone_the_kernel_is_in_the_same_state(lab, monkeypatch):
+    case = tsnlab.load_case("case3")
+    direct = lab.host("node1")
+    direct.run(["tc", "qdisc", "del", "dev", "eth1", "root"], check=False)
+    by_netlink = qdisc.apply(lab, case)
+    wanted = state_of(direct, "eth1")
+    direct.run(["tc", "qdisc", "del", "dev", "eth1", "root"])
+    monkeypatch.setitem(lab._hosts, "node1", OverSsh(direct))
+    by_tc = qdisc.apply(lab, case)
+    assert state_of(direct, "eth1") == wanted
+    # and the step says the same, whichever way it went
+    without_time = [re.sub(r"base-time \d+", "", str(steps)) for steps in (by_netlink, by_tc)]
+    assert without_time[0] == without_time[1]
+    assert not qdisc.apply(lab, case).changed
+    direct.run(["tc", "qdisc", "del", "dev", "eth1", "root"])
+
+
+def test_by_tc_alone_gates_that_stand_still_are_noticed_and_undo_works(over_ssh):
+    lab = over_ssh
+    lab.host("node1").run(["tc", "qdisc", "del", "dev", "eth1", "root"], check=False)
+    lab.journal._undo.clear()
+    qdisc.apply(lab, tsnlab.load_case("case2"))
+    qdisc.check_gates(lab, lab.talker)
+    lab.host("node1").run(["tc", "qdisc", "replace", "dev", "eth1", "parent", "100:4", "pfifo"])
+    with pytest.raises(StepError, match="the gates stand still"):
+        qdisc.check_gates(lab, lab.talker)
+    lab.undo()
+    assert qdisc.root(qdisc.show(lab.host("node1"), "eth1")) is None
+
+
+def test_by_tc_alone_a_refusal_says_why_and_the_link_is_as_it_was(over_ssh):
+    host = over_ssh.host("node1")
+    with pytest.raises(CommandError, match="what to do: ethtool -L eth1 combined N"):
+        rebuild(
+            host, kernel.taprio(taprio([(1, 1000)], queues=["1@0", "1@1", "1@2", "2@3"]), 0, "100"), interface="eth1"
+        )
+    assert tsnlab.links.is_up(host, "eth1")
+
+
+def test_by_tc_alone_the_gates_are_proved_as_well(over_ssh):
+    proof = qdisc.prove(over_ssh).check()
+    # tc 6.1 cannot say a limit of a frame's size, which netlink can
+    untold = [outcome.behaviour.name for outcome in proof.outcomes if outcome.skipped]
+    assert set(untold) <= {"below the size limit", "above the size limit"}
+    assert len(proof.outcomes) == 9

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.schedules import MANUAL, generated
 from tsnlab.case import load_case
-from tsnlab.qdisc import kernel, netlink
+from tsnlab.qdisc import kernel, netlink, plain
 from tsnlab.schedule import Cbs, Etf, Mqprio
 
 CATCHER = r"""
@@ -111,4 +111,4 @@ def test_cbs(tc):
 
 def test_a_pending_schedule_is_read_although_an_old_tc_prints_invalid_json():
     text = '[{"kind":"taprio","options":{"cycle_time":0,"cycle_time_extension":0,{"base_time":5,"cycle_time":9}}}]'
-    assert kernel.parse(text)[0]["options"]["admin"]["base_time"] == 5
+    assert plain.parse(text)[0]["options"]["admin"]["base_time"] == 5

@@ -15,11 +15,11 @@ from tsnlab.case import Case
 from tsnlab.errors import StepError
 from tsnlab.hosts import Host
 from tsnlab.lab import Endpoint
-from tsnlab.qdisc import kernel
+from tsnlab.qdisc import kernel, start
 from tsnlab.qdisc.delta import recommend as recommend_delta
 from tsnlab.qdisc.kernel import Request, show
 from tsnlab.qdisc.proof import prove
-from tsnlab.quantity import show_duration
+from tsnlab.qdisc.start import check_gates
 from tsnlab.schedule import NICS, Etf, Nic, Taprio, base_time
 from tsnlab.session import Lab
 from tsnlab.steps import Doing, Step, Steps
@@ -49,8 +49,8 @@ def apply(lab: Lab, case: Case) -> Steps:
 
     The link is down meanwhile: attaching etf below a running taprio stops its gates for good.
 
-    The base time is the lab's reference, an instant in the past that the schedules of all nodes and of the switch
-    count their cycles from: until a base time in the future, etf would drop every frame.
+    The base time is in phase with the lab's reference, as on every node and on the switch. It lies a little in the
+    future (:mod:`tsnlab.qdisc.start`), and when this returns the schedule runs.
 
     Raises:
         ConfigError: the interface cannot run the case's schedule; nothing was changed.
@@ -92,47 +92,16 @@ def replace_root(
         StepError: the schedule does not start, or its gates stand still.
     """
     lab.journal.will_change(end.node, undo(doing.host, end.interface))
-    requests = [kernel.taprio(taprio, lab.reference_ns, handle), *children.values()]
-    rebuilt = kernel.rebuild(doing, end.interface, requests, _poke(taprio, set(children)))
+    base_time_ns = start.base_time(lab, end.node, taprio)
+    requests = [kernel.taprio(taprio, base_time_ns, handle), *children.values()]
+    rebuilt = kernel.rebuild(doing, end.interface, requests, start.poke(lab, taprio, set(children)))
     top = find(rebuilt.qdiscs, "taprio")
     if rebuilt.queued is not None and (top is None or "admin" in top["options"]):
-        raise StepError(f"{end}: the schedule is still pending; is its base time {lab.reference_ns} in the past?")
-    _require_moving(end, taprio, rebuilt.queued)
-    return rebuilt.qdiscs
-
-
-def check_gates(lab: Lab, end: Endpoint) -> None:
-    """Makes sure that the gates of an interface move, as they may not after any change of the link.
-
-    One frame of each priority whose class has a gate that opens is sent to nobody; after two cycles none may be
-    queued any more. Priorities on queues with a qdisc of their own are left out: etf drops what has no launch time.
-
-    Raises:
-        StepError: they stand still; says what to do.
-    """
-    host = lab.host(end.node)
-    qdiscs = show(host, end.interface)
-    top = find(qdiscs, "taprio")
-    if top is None or not kernel.beside(host):
-        return
-    taprio = Taprio.from_tc_json(top["options"])
-    timed = {int(q["parent"].partition(":")[2], 16) - 1 for q in qdiscs if q["kind"] == "etf"}
-    _require_moving(end, taprio, kernel.poke(host, end.interface, _poke(taprio, timed)))
-
-
-def _poke(taprio: Taprio, timed: set[int]) -> kernel.Poke:
-    """Frames that get out within two cycles if the gates move: not those of queues with a qdisc of their own."""
-    able = [p for p in range(7) if taprio.spans(taprio.traffic_class(p)) and taprio.queue(p) not in timed]
-    return kernel.Poke(tuple(able), 2 * taprio.cycle_ns + 1_000_000)
-
-
-def _require_moving(end: Endpoint, taprio: Taprio, queued: int | None) -> None:
-    if queued:
         raise StepError(
-            f"{end}: the gates stand still: {queued} frames are still queued after many cycles of"
-            f" {show_duration(taprio.cycle_ns)}; a child that is attached while the link is up, or a link that goes"
-            " down, stops them: take the link down, set taprio and its children, take it up again (qdisc.apply)"
+            f"{end}: the schedule is still pending: its base time, {base_time_ns}, did not come; is its clock set?"
         )
+    start.require_moving(end, taprio, rebuilt.queued)
+    return rebuilt.qdiscs
 
 
 def _needs_netlink(taprio: Taprio) -> bool:

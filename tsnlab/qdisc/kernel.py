@@ -1,12 +1,12 @@
 """The qdiscs of an interface as the kernel has them: replaced, read, and asked whether their gates move.
 
-Where this machine's Python runs beside the interface, over netlink, by a program on the node; elsewhere by ``tc``.
+Where this machine's Python runs beside the interface, over netlink, by a program on the node; elsewhere by ``tc``
+(:mod:`tsnlab.qdisc.plain`), and only the frames that show whether gates move are sent by that program, copied there.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -16,15 +16,12 @@ from typing import Any
 
 from tsnlab import node
 from tsnlab.hosts import Host
-from tsnlab.hosts.virtual import VirtualHost
-from tsnlab.qdisc import netlink, refusal
+from tsnlab.qdisc import netlink, plain, refusal
 from tsnlab.schedule import Etf, Taprio
 from tsnlab.steps import Doing
 
-_PATIENCE_NS = 3_000_000_000
-"""So long a schedule may wait for its base time."""
-
 _PROGRAM = Path(node.__file__).parent / "qdisc.py"
+_COPY = "/tmp/tsnlab-qdisc.py"
 
 
 @dataclass(frozen=True)
@@ -52,11 +49,11 @@ def etf(value: Etf, parent: str, offload: bool) -> Request:
 
 def beside(host: Host) -> bool:
     """Whether this machine's Python and files are there on a host."""
-    return isinstance(host, VirtualHost)
+    return bool(getattr(host, "shares_files", False))
 
 
 def program(interface: str, *arguments: str) -> list[str]:
-    """The command that talks netlink on a node."""
+    """The command that talks netlink on a node that has this machine's files."""
     return [sys.executable, "-E", "-S", str(_PROGRAM), interface, *arguments]
 
 
@@ -84,9 +81,11 @@ def rebuild(doing: Doing, interface: str, requests: Sequence[Request], poke: Pok
     base = ["tc", "qdisc", "replace", "dev", interface, "parent"]
     commands = [[*base, *request.tc] for request in requests]
     if not beside(doing.host):
-        return _by_tc(doing, interface, commands)
+        qdiscs, was_up = plain.rebuild(doing, interface, commands, poke.patience_ns)
+        queued = poke_now(doing.host, interface, poke) if was_up and poke.priorities else None
+        return Rebuilt(qdiscs, queued)
     wanted = [r.body.hex() if r.body else argv for r, argv in zip(requests, commands, strict=True)]
-    order = {"qdiscs": wanted, "patience": _PATIENCE_NS, **poke.order()}
+    order = {"qdiscs": wanted, "patience": poke.patience_ns, **poke.order()}
     result = doing.host.run(program(interface, "rebuild", json.dumps(order)), check=False)
     said: dict[str, Any] = json.loads(result.stdout or f'{{"errno": {result.returncode}, "message": "", "index": 0}}')
     if "errno" in said:
@@ -100,38 +99,38 @@ def rebuild(doing: Doing, interface: str, requests: Sequence[Request], poke: Pok
 
 @dataclass(frozen=True)
 class Poke:
-    """Frames to nobody, one of each priority, that show whether gates move: none is queued after a while."""
+    """Frames to nobody, one of each priority, that show whether gates move: none is queued after a while.
+
+    Attributes:
+        priorities: of the frames; none sends none.
+        wait_ns: after so long none may be queued any more.
+        patience_ns: so long a schedule may wait for its base time before they are sent.
+    """
 
     priorities: tuple[int, ...]
     wait_ns: int
+    patience_ns: int = 3_000_000_000
 
     def order(self) -> dict[str, Any]:
         """For the program on the node."""
         return {"poke": list(self.priorities), "wait": self.wait_ns}
 
 
-def poke(host: Host, interface: str, frames: Poke) -> int:
-    """Sends them now; returns how many are still queued after the wait."""
-    said = json.loads(host.run(program(interface, "poke", json.dumps(frames.order()))).stdout)
-    return int(said["queued"])
+def poke_now(host: Host, interface: str, frames: Poke) -> int:
+    """Sends them now; returns how many are still queued after the wait.
 
-
-def _by_tc(doing: Doing, interface: str, commands: Sequence[Sequence[str]]) -> Rebuilt:
-    was_up = "UP" in json.loads(doing.host.run(["ip", "-j", "link", "show", "dev", interface]).stdout)[0]["flags"]
-    doing.run(["ip", "link", "set", interface, "down"])
+    Raises:
+        CommandError: a node that has not this machine's files has no python3, either.
+    """
+    argv = program(interface, "poke", json.dumps(frames.order()))
+    if not beside(host):
+        host.write_text(_COPY, _PROGRAM.read_text(encoding="utf-8"))
+        argv = ["python3", "-E", "-S", _COPY, *argv[4:]]
     try:
-        if any(q.get("root") and q["handle"] != "0:" for q in show(doing.host, interface)):
-            doing.run(["tc", "qdisc", "del", "dev", interface, "root"])
-        for argv in commands:
-            result = doing.host.run(argv, check=False)
-            if result.returncode != 0:
-                raise refusal.error(doing.host, interface, argv, result.stderr.strip(), result.returncode)
-            doing.commands.append(shlex.join(argv))
+        return int(json.loads(host.run(argv).stdout)["queued"])
     finally:
-        # also when the kernel refused: the link is not to stay down for that
-        if was_up:
-            doing.run(["ip", "link", "set", interface, "up"])
-    return Rebuilt(show(doing.host, interface), None)
+        if not beside(host):
+            host.run(["rm", "-f", _COPY], check=False)
 
 
 def show(host: Host, interface: str, *, exact: bool = False) -> list[dict[str, Any]]:
@@ -144,13 +143,7 @@ def show(host: Host, interface: str, *, exact: bool = False) -> list[dict[str, A
     if exact and beside(host):
         said = json.loads(host.run(program(interface, "show")).stdout)
         return [_as_tc(record) for record in said["qdiscs"]]
-    return parse(host.run(["tc", "-j", "qdisc", "show", "dev", interface]).stdout)
-
-
-def parse(text: str) -> list[dict[str, Any]]:
-    """What ``tc -j qdisc show`` printed; up to version 6.1 a pending schedule makes it invalid JSON."""
-    answer: list[dict[str, Any]] = json.loads(re.sub(r',\{"base_time"', ',"admin":{"base_time"', text))
-    return answer
+    return plain.show(host, interface)
 
 
 def attempt(host: Host, interface: str, bodies: Sequence[bytes]) -> list[dict[str, Any]]:

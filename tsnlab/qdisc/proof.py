@@ -14,10 +14,11 @@ from typing import Any
 
 from tsnlab import files, traffic
 from tsnlab.analysis.table import Table
-from tsnlab.errors import StepError
+from tsnlab.errors import CommandError, StepError
 from tsnlab.node.wire import FRAME_LENGTH
 from tsnlab.qdisc import kernel
 from tsnlab.qdisc.kernel import Poke, Request
+from tsnlab.qdisc.refusal import UNTOLD
 from tsnlab.schedule import Etf, Taprio
 from tsnlab.schedule.margin import frame_ns
 from tsnlab.session import Lab
@@ -64,12 +65,14 @@ class Outcome:
         expected_ns: the arrival after the beginning of the cycle, derived; None if nothing may arrive.
         arrived_ns: of each frame that arrived.
         sent: how many were sent.
+        skipped: why it could not be asked for; empty if it was.
     """
 
     behaviour: Behaviour
     expected_ns: int | None
     arrived_ns: tuple[int, ...]
     sent: int
+    skipped: str = ""
 
     @property
     def error_ns(self) -> int | None:
@@ -80,8 +83,8 @@ class Outcome:
 
     @property
     def holds(self) -> bool:
-        """Whether every frame, or none, arrived when it had to."""
-        if self.expected_ns is None:
+        """Whether every frame, or none, arrived when it had to; what could not be asked for does not fail."""
+        if self.skipped or self.expected_ns is None:
             return not self.arrived_ns
         error = self.error_ns
         # with a schedule, the last frame may still wait for a window when the listener goes home
@@ -173,7 +176,12 @@ def _taprio(start_ns: int, end_ns: int) -> Taprio:
 
 def outcome(lab: Lab, behaviour: Behaviour) -> Outcome:
     """Measures one behaviour; leaves its schedule behind."""
-    _set_up(lab, behaviour)
+    try:
+        _set_up(lab, behaviour)
+    except CommandError as error:
+        if UNTOLD not in error.remedy:
+            raise
+        return Outcome(behaviour, None, (), 0, UNTOLD)
     rows = measure(lab, behaviour)
     link = lab.spec.link_of(lab.talker)
     way = 2 * (frame_ns(behaviour.length, link.rate) + link.delay)
@@ -235,5 +243,5 @@ def _talker(lab: Lab, behaviour: Behaviour) -> list[str]:
 def _row(outcome: Outcome) -> tuple[str, ...]:
     expected = "none" if outcome.expected_ns is None else f"{outcome.expected_ns / 1000:.3f}"
     error = "" if outcome.error_ns is None else f"{outcome.error_ns:+d}"
-    verdict = "holds" if outcome.holds else "DOES NOT HOLD"
+    verdict = outcome.skipped or ("holds" if outcome.holds else "DOES NOT HOLD")
     return (outcome.behaviour.name, str(outcome.sent), str(len(outcome.arrived_ns)), expected, error, verdict)

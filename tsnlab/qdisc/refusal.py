@@ -11,7 +11,14 @@ from collections.abc import Sequence
 from tsnlab.errors import CommandError
 from tsnlab.hosts import Host
 
+UNTOLD = "this tc cannot say it"
+"""The remedy's first words where an older tc does not know a word of a schedule."""
+
 _REMEDIES = (
+    (
+        r"Unknown argument|What is \"",
+        f"{UNTOLD}: max-sdu came with iproute2 6.2, fp with 6.4; install a newer one, or leave them out",
+    ),
     (r"Multi-queue device is required", "give the interface several transmit queues: ethtool -L DEV combined 4"),
     (r"exceed the \d+ TX queues|greater than number of HW queues|Queues \d+:\d+", "ethtool -L DEV combined N first"),
     (r"overlap", "give each traffic class queues of its own; only txtime-assist (flags 1) may share them"),

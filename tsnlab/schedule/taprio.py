@@ -213,6 +213,8 @@ class Taprio(files.Value):
     def same_as(self, options: dict[str, Any], base_time_ns: int) -> list[str]:
         """What differs in the options that ``tc -j qdisc show`` gives; empty if they are the same schedule.
 
+        Base times that are whole cycles apart are the same schedule.
+
         With a size table, the kernel tells for each class the largest frame that fits its longest window, unless
         less was asked for (``taprio_update_queue_max_sdu``).
         """
@@ -222,9 +224,9 @@ class Taprio(files.Value):
         by_window = [0 if not mine else max(mine, is_now) for mine, is_now in zip(wanted, sizes, strict=True)]
         found = self.differences(theirs.model_copy(update={"max_sdu": by_window}))
         present = base_time(options)
-        return (
-            found if present == base_time_ns else [*found, f"base_time: wanted {base_time_ns}, kernel says {present}"]
-        )
+        if (present - base_time_ns) % self.cycle_ns:
+            found.append(f"base_time: wanted one in phase with {base_time_ns}, kernel says {present}")
+        return found
 
     def _facts(self) -> dict[str, Any]:
         return {
