@@ -21,6 +21,7 @@ __all__ = [
     "kata",
     "kernel",
     "links",
+    "live",
     "load_case",
     "new_run",
     "open_lab",
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from tsnlab import analysis, capture, kata, kernel, links, plot, preflight, ptp, qdisc, switch, verdict, vfio
+    from tsnlab import analysis, capture, kata, kernel, links, live, plot, preflight, ptp, qdisc, switch, verdict, vfio
     from tsnlab.case import load_case
     from tsnlab.folder import new_run
     from tsnlab.session import open_lab

@@ -22,6 +22,7 @@ from tsnlab.node.wire import FRAME_LENGTH
 from tsnlab.qdisc import proof
 from tsnlab.schedule.margin import frame_ns
 from tsnlab.session import Lab
+from tsnlab.show.names import own
 
 TOLERANCE_NS = 200
 """So much the links may be shorter than they are described: the virtual lab's cables count in steps of 64 ns."""
@@ -111,3 +112,6 @@ def _gate_ns(case: Case | None) -> int | None:
         return None
     window = case.taprio.next_window(case.stream.priority, 0, case.stream.launch_ns)
     return None if window is None else window.end_ns - window.start_ns
+
+
+__dir__ = own(__name__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -15,10 +15,11 @@ from tsnlab.case import Case, Load
 from tsnlab.errors import MeasurementError, StepError, TsnlabError
 from tsnlab.formats import datagrams, parquet
 from tsnlab.hosts import Process
-from tsnlab.progress import progress
+from tsnlab.live import Rows, view
 from tsnlab.ptp import Sync
 from tsnlab.schedule.margin import frame_ns
 from tsnlab.session import Lab
+from tsnlab.show.names import own
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ class Report:
         self.about: dict[str, Any] = {}
         self.process: Process | None = None
         self._raw = raw
-        self.on_rows: Any = None
+        self.on_rows: Callable[[Rows], None] | None = None
 
     def take(self, line: str) -> None:
         """Takes one JSON line."""
@@ -53,7 +54,7 @@ class Report:
         self.rows += rows
         self.about |= record
         if rows and self.on_rows is not None:
-            self.on_rows(len(rows))
+            self.on_rows(rows)
 
 
 class Measurement:
@@ -198,7 +199,7 @@ def _late(errors: dict[str, int]) -> dict[str, int]:
     return {reason: count for reason, count in counts.items() if count}
 
 
-def record(lab: Lab, case: Case, sync: Sync | None = None, *, attempts: int = 1) -> pd.DataFrame:
+def record(lab: Lab, case: Case, sync: Sync | None = None, *, attempts: int = 1, live: bool = False) -> pd.DataFrame:
     """Measures the case's stream once, and once more if the synchronisation was lost meanwhile.
 
     With a run folder, what the nodes report is kept as it comes (``capture.jsonl``) and becomes
@@ -208,6 +209,7 @@ def record(lab: Lab, case: Case, sync: Sync | None = None, *, attempts: int = 1)
     Args:
         sync: the running synchronisation; without it the numbers count as not synchronised.
         attempts: so many measurements at most; each but the first waits until the clocks are locked again.
+        live: show the packets as they arrive, see :mod:`tsnlab.live`; nothing else is different.
 
     Returns:
         The packets table (see :mod:`tsnlab.packets`).
@@ -216,19 +218,19 @@ def record(lab: Lab, case: Case, sync: Sync | None = None, *, attempts: int = 1)
         MeasurementError: it was cut short; says why, and how many packets are kept where.
         SyncError: the synchronisation was lost and does not come back.
     """
-    frame = _once(lab, case, sync)
+    frame = _once(lab, case, sync, live)
     for _ in range(attempts - 1):
         if sync is None or table.info(frame).sync["ok"]:
             break
         sync.wait_locked()
-        frame = _once(lab, case, sync)
+        frame = _once(lab, case, sync, live)
     return frame
 
 
-def _once(lab: Lab, case: Case, sync: Sync | None) -> pd.DataFrame:
+def _once(lab: Lab, case: Case, sync: Sync | None, live: bool) -> pd.DataFrame:
     measurement = Measurement(lab, case)
-    with _kept(measurement, sync), progress(case.stream.packets, "packets received", "packets") as bar:
-        measurement.listener.on_rows = bar.update
+    with _kept(measurement, sync), view(case, live=live) as take:
+        measurement.listener.on_rows = take
         measurement.run()
     frame = measurement.frame(sync, complete=True)
     _keep(lab, frame, sync)
@@ -261,3 +263,6 @@ def _keep(lab: Lab, frame: pd.DataFrame, sync: Sync | None) -> str:
     parquet.write(frame, path)
     (lab.folder / "capture.jsonl").unlink(missing_ok=True)
     return f"kept in {path}"
+
+
+__dir__ = own(__name__)

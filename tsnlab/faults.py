@@ -23,6 +23,7 @@ from tsnlab.ptp.clock import Clock
 from tsnlab.qdisc import kernel
 from tsnlab.schedule import Taprio
 from tsnlab.session import SECOND, Lab
+from tsnlab.show.names import own
 from tsnlab.virtual import network
 
 
@@ -143,3 +144,6 @@ def _kill(clock: Clock, number: signal.Signals = signal.SIGKILL) -> None:
 
 def _clock(lab: Lab, command: str, value: int) -> None:
     lab.host(lab.talker.node).run([*traffic.program("clock.py"), command, str(value)])
+
+
+__dir__ = own(__name__)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tsnlab.case import Case
 from tsnlab.errors import ConfigError
 from tsnlab.schedule import Entry, Taprio
+from tsnlab.show.names import own
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,3 +80,6 @@ def _nothing_yet(lab: Lab, case: Case) -> pd.DataFrame:
         badges=tuple(lab.badges),
     )
     return packets.empty(about)
+
+
+__dir__ = own(__name__)

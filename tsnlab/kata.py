@@ -14,6 +14,7 @@ from tsnlab.hosts import Host
 from tsnlab.hosts.container import ContainerHost, Engine
 from tsnlab.kata_config import Version
 from tsnlab.place import Place
+from tsnlab.show.names import own
 from tsnlab.steps import Doing, Step, Steps
 
 CAPABILITIES = ("SYS_NICE", "SYS_TIME", "NET_ADMIN")
@@ -170,3 +171,6 @@ def _remedy(stderr: str) -> str:
         "port is not set for device": "what to do: kata.configure sets hot_plug_vfio",
     }
     return next((remedy for words, remedy in known.items() if words in stderr), "what to do: see `journalctl -t kata`")
+
+
+__dir__ = own(__name__)

@@ -15,6 +15,7 @@ from tsnlab.hosts import Host
 from tsnlab.lab import Endpoint
 from tsnlab.schedule import Vlan
 from tsnlab.session import Lab
+from tsnlab.show.names import own
 from tsnlab.steps import Doing, Step, Steps
 
 
@@ -116,3 +117,6 @@ def _channels(lab: Lab, end: Endpoint, wanted: int) -> Step:
 def transmit_queues(host: Host, interface: str) -> int:
     """How many transmit queues an interface uses now."""
     return sum(name.startswith("tx-") for name in host.run(["ls", f"/sys/class/net/{interface}/queues"]).stdout.split())
+
+
+__dir__ = own(__name__)

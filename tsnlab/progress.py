@@ -115,13 +115,19 @@ class Cell:
             share: of the whole that is done, if that is known.
             html: what stands below the bar.
         """
+        self._replace({"text/plain": text, "text/html": f"{_bar(text, share)}{html}"} if text or html else {}, MARK)
+
+    def leave(self, text: str, html: str) -> None:
+        """Replaces the output by what is to stay in the notebook."""
+        self._replace({"text/plain": text, "text/html": html}, {})
+
+    def _replace(self, data: dict[str, str], about: dict[str, str]) -> None:
         from IPython.display import display
 
-        data = {"text/plain": text, "text/html": f"{_bar(text, share)}{html}"} if text or html else {}
         if self._output is not None:
-            self._output.update(data, raw=True, metadata=MARK)
+            self._output.update(data, raw=True, metadata=about)
         elif data:
-            self._output = display(data, raw=True, metadata=MARK, display_id=True)  # type: ignore[no-untyped-call]
+            self._output = display(data, raw=True, metadata=about, display_id=True)  # type: ignore[no-untyped-call]
 
 
 def _bar(text: str, share: float | None) -> str:

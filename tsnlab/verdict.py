@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, model_validator
 
 from tsnlab.errors import SyncError, VerdictError
+from tsnlab.show.names import own
 
 # case files are read by `tsnlab --help` as well, so numpy and pandas are only imported to judge
 if TYPE_CHECKING:
@@ -162,3 +163,6 @@ def _cells(row: Verdict) -> tuple[str, ...]:
     measured = f"{row.measured:.3f}".rstrip("0").rstrip(".") if isinstance(row.measured, float) else str(row.measured)
     missing = row.measured is None
     return ("holds" if row.passed else "FAILS", row.name, row.limit, "-" if missing else measured, row.unit)
+
+
+__dir__ = own(__name__)

@@ -13,6 +13,7 @@ from tsnlab import pci
 from tsnlab.errors import StepError
 from tsnlab.pci import Device
 from tsnlab.place import Place
+from tsnlab.show.names import own
 from tsnlab.steps import Doing, Step, Steps
 from tsnlab.uplink import uplinks
 
@@ -162,3 +163,6 @@ def _echo(value: str, file: str) -> list[str]:
 def _step(node: str, before: Device, after: Device, doing: Doing) -> Step:
     what = f"{after.bdf} [{after.vendor}:{after.product}], IOMMU group {after.group}"
     return Step(node, what, before.state, after.state, tuple(doing.commands))
+
+
+__dir__ = own(__name__)

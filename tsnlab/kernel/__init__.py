@@ -15,6 +15,7 @@ from tsnlab.kernel.debian import prebuilt
 from tsnlab.kernel.recipe import Recipe
 from tsnlab.kernel.result import Kernel
 from tsnlab.paths import PARAMS, cache_folder
+from tsnlab.show.names import own
 
 __all__ = ["FRAGMENTS", "Kernel", "SymbolRow", "SymbolTable", "build"]
 
@@ -59,3 +60,6 @@ def build(
         raise ConfigError(f"jobs is {jobs}; expected 1 or more compilers at a time")
     recipe = Recipe.read(source, fragments or FRAGMENTS)
     return recipe.kernel(Path(cache or cache_folder()) / "kernel", jobs=jobs, show=progress)
+
+
+__dir__ = own(__name__)

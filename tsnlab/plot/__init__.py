@@ -9,5 +9,8 @@ from tsnlab.plot.comparison import compare
 from tsnlab.plot.gate_chart import gates
 from tsnlab.plot.page import report
 from tsnlab.plot.timeline import time_series
+from tsnlab.show.names import own
 
 __all__ = ["compare", "gates", "report", "time_series"]
+
+__dir__ = own(__name__)

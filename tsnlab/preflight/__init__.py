@@ -11,6 +11,7 @@ from tsnlab.hosts import Host
 from tsnlab.preflight import nic, node
 from tsnlab.preflight.facts import Facts, gather
 from tsnlab.preflight.table import Finding, Level, Preflight
+from tsnlab.show.names import own
 
 if TYPE_CHECKING:
     from tsnlab.session import Lab
@@ -59,3 +60,6 @@ def _examine(name: str, host: Host, interfaces: list[str], passed_in: str | None
         return [Finding(name, "connection", "fail", str(error))]
     kata = node.judge_container_host(facts, passed_in) if passed_in else []
     return [*node.judge(facts), *nic.judge(facts), *kata]
+
+
+__dir__ = own(__name__)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from tsnlab.case import Case
 from tsnlab.lab import Endpoint, Switch
 from tsnlab.session import Lab
+from tsnlab.show.names import own
 from tsnlab.steps import Step, Steps
 from tsnlab.switch import by_hand, card, network, offload, port_gates, software, vlan
 from tsnlab.switch.software import HANDLE
@@ -74,3 +75,5 @@ _SETTINGS: dict[str, _Setting] = {
     "sysfs": _by_sysfs,
     "by hand": _by_hand,
 }
+
+__dir__ = own(__name__)
