@@ -103,21 +103,21 @@ def descendants(pid: int) -> list[int]:
     return [int(child) for child in found] + [below for child in found for below in descendants(int(child))]
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def _key(path: Path) -> None:
+def make_key(path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
 
 
 def start_server(folder: Path) -> Server:
     folder.mkdir(exist_ok=True)
-    port = _free_port()
-    _key(folder / "host_key")
-    _key(folder / "key")
+    port = free_port()
+    make_key(folder / "host_key")
+    make_key(folder / "key")
     shutil.copy(folder / "key.pub", folder / "authorized_keys")
     root = os.geteuid() == 0
     keys = "/run/tsnlab/authorized_keys" if root else folder / "authorized_keys"

@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.remote.mortal import WITH_US
@@ -63,7 +64,16 @@ def missing() -> str:
     return "" if kernel() else "no kernel to boot here: tests/remote/get-kernel fetches Debian's"
 
 
-def initramfs(folder: Path) -> Path:
+_VFIO = {
+    "kernel/drivers/vfio": ("vfio", "mdev"),
+    "kernel/virt/lib": ("irqbypass",),
+    "kernel/drivers/net/ethernet/intel": ("e1000",),
+}
+"""The modules of the machine below: by folder, words of their names."""
+
+
+def initramfs(folder: Path, init: str = _INIT, wanted: Mapping[str, Sequence[str]] = _VFIO) -> Path:
+    """A file system of busybox, modules and the script that is the first process."""
     root = folder / "root"
     _, modules = kernel()
     for name in ("bin", "proc", "sys", "dev", "tmp"):
@@ -72,11 +82,11 @@ def initramfs(folder: Path) -> Path:
     applets = subprocess.run([BUSYBOX, "--list"], check=True, capture_output=True, text=True).stdout.split()
     for applet in set(applets) - {"busybox"}:
         (root / "bin" / applet).symlink_to("busybox")
-    for part in ("kernel/drivers/vfio", "kernel/virt/lib", "kernel/drivers/net/ethernet/intel"):
-        _copy(modules / part, root / "lib/modules" / modules.name / part)
+    for part, words in wanted.items():
+        _copy(modules / part, root / "lib/modules" / modules.name / part, words)
     environment = os.environ | {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
     subprocess.run(["depmod", "-b", root, modules.name], check=True, capture_output=True, env=environment)
-    (root / "init").write_text(_INIT)
+    (root / "init").write_text(init)
     (root / "init").chmod(0o755)
     archive = folder / "initramfs.cpio"
     pack = f"cd {shlex.quote(str(root))} && find . | cpio --quiet -o -H newc > {shlex.quote(str(archive))}"
@@ -84,10 +94,9 @@ def initramfs(folder: Path) -> Path:
     return archive
 
 
-def _copy(source: Path, target: Path) -> None:
-    wanted = ("e1000", "vfio", "irqbypass", "mdev")
+def _copy(source: Path, target: Path, words: Sequence[str]) -> None:
     for module in source.rglob("*.ko*"):
-        if any(word in module.name for word in wanted):
+        if any(word in module.name for word in words):
             to = target / module.relative_to(source)
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(module, to)
