@@ -22,6 +22,7 @@ from tsnlab.qdisc.proof import prove
 from tsnlab.qdisc.start import check_gates
 from tsnlab.schedule import NICS, Etf, Nic, Taprio, base_time
 from tsnlab.session import Lab
+from tsnlab.show.names import own
 from tsnlab.steps import Doing, Step, Steps
 
 __all__ = [
@@ -180,3 +181,6 @@ def undo(host: Host, interface: str) -> list[str]:
         commands.append([*base, child["parent"], *words])
     commands.append(["ip", "link", "set", interface, "up"])
     return ["sh", "-c", "; ".join(shlex.join(command) for command in commands)]
+
+
+__dir__ = own(__name__)
