@@ -38,12 +38,6 @@ def _name(value: str) -> str:
     return value
 
 
-def _whole_microseconds(value: int) -> int:
-    if value % 1000:
-        raise ValueError(f"expected whole microseconds, the finest that tc-netem(8) knows; got {value} ns")
-    return value
-
-
 Name = Annotated[str, AfterValidator(_name)]
 
 
@@ -154,7 +148,7 @@ class Link(files.Value):
 
     ends: tuple[Endpoint, Endpoint]
     rate: Annotated[RateBps, Field(gt=0)]
-    delay: Annotated[DurationNs, Field(ge=0), AfterValidator(_whole_microseconds)]
+    delay: Annotated[DurationNs, Field(ge=0)]
     jitter: Annotated[DurationNs, Field(ge=0)] = 0
     """Up to so much more delay, at random (i210 only)."""
 
@@ -229,6 +223,11 @@ class LabFile(files.Value):
             kinds = {self.nic_of(end) for end in link.ends}
             if len(kinds) > 1:
                 raise ValueError(f"links: {link.ends[0]} and {link.ends[1]} cannot be linked: one is veth, one an i210")
+            if kinds == {"veth"} and link.delay % 1000:
+                raise ValueError(
+                    f"links: {link.ends[0]}: delay: expected whole microseconds, the finest that tc-netem(8) knows;"
+                    f" got {link.delay} ns"
+                )
             if kinds == {"veth"} and (link.jitter or link.loss):
                 raise ValueError(f"links: {link.ends[0]}: jitter and loss need an i210")
         modelled = any(self.nic_of(end) == "i210" for link in self.links for end in link.ends)
