@@ -13,11 +13,18 @@ from pathlib import Path
 
 import tsnlab
 from tsnlab import analyse
-from tsnlab.commands import Commands, add_results, check, reports, sweep, undo
+from tsnlab.commands import Commands, add_results, check, plan, reports, sweep, undo
 from tsnlab.commands.status import ERROR, INTERRUPTED, OK, exit_status
 from tsnlab.errors import TsnlabError
 
-_MORE: tuple[Callable[[Commands], None], ...] = (sweep.add, reports.add, analyse.add_parser, check.add, undo.add)
+_MORE: tuple[Callable[[Commands], None], ...] = (
+    sweep.add,
+    reports.add,
+    analyse.add_parser,
+    check.add,
+    undo.add,
+    plan.add,
+)
 """What adds further commands."""
 
 _RUN_HELP = """\

@@ -87,5 +87,10 @@ class Journal:
         draft.write_text("".join(lines), encoding="utf-8")
         draft.replace(self._path)
 
+    @property
+    def entries(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Node and undo command of each change, in the order in which they would be run: the newest first."""
+        return tuple(reversed(self._undo))
+
     def __len__(self) -> int:
         return len(self._undo)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import atexit
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from tsnlab.closing import Closing
 from tsnlab.hosts import Host, Transcript
 from tsnlab.journal import Journal
 from tsnlab.lab import Endpoint, LabFile, load_lab_file
+
+if TYPE_CHECKING:
+    from tsnlab.plan import Plan
 
 SECOND = 1_000_000_000
 
@@ -146,6 +150,12 @@ class Lab(Closing):
     def undo(self) -> None:
         """Takes back what the steps have changed, newest first."""
         self.journal.unwind(self.host)
+
+    def dry_run(self) -> AbstractContextManager[Plan]:
+        """Within the block the nodes are imagined: what steps would do there is gathered in a plan, and not done."""
+        from tsnlab.plan import dry_run
+
+        return dry_run(self)
 
     def __repr__(self) -> str:
         return str(self)

@@ -37,10 +37,11 @@ def test_the_switch_keeps_the_address_it_is_reached_at():
     present = "DEVICE=eth0\nONBOOT=yes\nBOOTPROTO=static\nIPADDR=10.0.0.9\nPREFIX=24\nGATEWAY=10.0.0.1\n"
     text = scripts.keeping_addresses(scripts.text("eth0"), present)
     assert text == (
-        'DEVICE=eth0\nTYPE=Ethernet\nONBOOT=yes\nZONE=trusted\nIPV6INT="no"\nNM_CONTROLLED="no"\n'
-        "BOOTPROTO=static\nIPADDR=10.0.0.9\nPREFIX=24\nGATEWAY=10.0.0.1\n"
+        'DEVICE=eth0\nTYPE=Ethernet\nONBOOT=yes\nBOOTPROTO=static\nZONE=trusted\nIPV6INT="no"\nNM_CONTROLLED="no"\n'
+        "IPADDR=10.0.0.9\nPREFIX=24\nGATEWAY=10.0.0.1\n"
     )
-    assert scripts.keeping_addresses(text, text) == text
+    assert scripts.keeping_addresses(scripts.text("eth0"), text) == text
+    assert scripts.keeping_addresses(scripts.text("eth0"), scripts.text("eth0")) == scripts.text("eth0")
 
 
 def test_scripts_need_to_know_the_main_interface():

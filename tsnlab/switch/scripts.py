@@ -54,9 +54,7 @@ def keeping_addresses(wanted: str, present: str) -> str:
     The guide's script of the main interface has none: written over one that has, the switch could not be reached
     any more after its next start.
     """
-    kept = [line for line in present.splitlines() if line.strip().upper().startswith(_ADDRESSES)]
-    if not kept:
-        return wanted
-    given = {line.partition("=")[0].strip().upper() for line in kept}
-    rest = [line for line in wanted.splitlines() if line.partition("=")[0] not in given]
-    return "\n".join([*rest, *kept]) + "\n"
+    lines = [line.strip() for line in present.splitlines() if line.strip().upper().startswith(_ADDRESSES)]
+    kept = {line.partition("=")[0].strip().upper(): line for line in lines}
+    in_place = [kept.pop(line.partition("=")[0], line) for line in wanted.splitlines()]
+    return "\n".join([*in_place, *kept.values()]) + "\n"
