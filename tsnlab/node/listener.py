@@ -21,7 +21,7 @@ import wire
 
 SO_TIMESTAMPING = 37
 RX_HARDWARE, RX_SOFTWARE, SOFTWARE, RAW_HARDWARE = 1 << 2, 1 << 3, 1 << 4, 1 << 6
-SIOCSHWTSTAMP = 0x89B0
+SIOCSHWTSTAMP, SIOCGHWTSTAMP = 0x89B0, 0x89B1
 HWTSTAMP_FILTER_ALL = 1
 TIMESTAMPS = struct.Struct("=qqqqqq")  # software, (deprecated), raw hardware
 STAMPS3 = struct.Struct("=qqqqqq")
@@ -29,11 +29,17 @@ SECOND = 1_000_000_000
 
 
 def ask_for_hardware(receiver: socket.socket, interface: str) -> bool:
-    """Switches on hardware timestamps of every received frame; False if the interface has none."""
-    config = array.array("i", [0, 0, HWTSTAMP_FILTER_ALL])  # struct hwtstamp_config: flags, tx_type, rx_filter
+    """Switches on hardware timestamps of every received frame; False if the interface has none.
+
+    What it stamps of sent frames is left as it is: ptp4l, which runs on the same interface, needs them.
+    """
+    config = array.array("i", [0, 0, 0])  # struct hwtstamp_config: flags, tx_type, rx_filter
     request = struct.pack("16sP16x", interface.encode(), config.buffer_info()[0])
     try:
-        fcntl.ioctl(receiver, SIOCSHWTSTAMP, request)
+        fcntl.ioctl(receiver, SIOCGHWTSTAMP, request)
+        if config[2] != HWTSTAMP_FILTER_ALL:
+            config[2] = HWTSTAMP_FILTER_ALL
+            fcntl.ioctl(receiver, SIOCSHWTSTAMP, request)
     except OSError:
         return False
     return True
