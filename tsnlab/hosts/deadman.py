@@ -2,7 +2,7 @@
 
 For changes that may cut the connection over which they are made: then neither the controller nor its journal can undo
 them. The node itself holds the undo, with a timer of systemd's, or a process that sleeps where there is none. Whoever
-moves the file away first, the timer or the controller, decides.
+removes a file first, the timer or the controller, decides.
 
 Source: systemd-run(1), setsid(1).
 """
@@ -19,7 +19,7 @@ from tsnlab.hosts.base import Host
 _ARM = """\
 file=$1; seconds=$2; unit=$3; shift 3
 : >"$file" || exit
-set -- sh -c 'file=$1; shift; mv "$file" "$file.fired" 2>/dev/null && exec "$@"' deadman "$file" "$@"
+set -- sh -c 'file=$1; shift; rm "$file" 2>/dev/null && exec "$@"' deadman "$file" "$@"
 if [ -d /run/systemd/system ] && systemd-run --quiet --collect --unit="$unit" --on-active="$seconds" \
     --timer-property=AccuracySec=100ms -- "$@" 2>/dev/null; then
   exit 0
@@ -30,7 +30,7 @@ echo $! >"$file"
 
 _DISARM = """\
 pid=$(cat "$1" 2>/dev/null)
-rm "$1" 2>/dev/null || { rm -f "$1.fired"; exit 9; }
+rm "$1" 2>/dev/null || exit 9
 if [ -n "$pid" ]; then kill -- "-$pid" 2>/dev/null || kill "$pid" 2>/dev/null
 else systemctl stop "$2.timer" 2>/dev/null
 fi
