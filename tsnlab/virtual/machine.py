@@ -10,6 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -162,7 +163,7 @@ class Machine(Closing):
         if self.calendar is None:
             process.resume()
         try:
-            with held_back() as interrupt:
+            with held_back() as interrupt, self._seat.shared() if self._endpoints else nullcontext():
                 self._run_until(done, deadline, waited_for, interrupt)
         finally:
             if self.calendar is None and not self.closed and not self._commands:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -42,6 +43,19 @@ class Seat:
             # a process that has ended already is reported where it is waited for
             with suppress(ProcessLookupError):
                 os.sched_setaffinity(pid, {self.cpu})
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Keeps the calling thread on the processor as well: for one that takes turns with the lab at each register."""
+        if self.cpu is None:
+            yield
+            return
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {self.cpu})
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, before)
 
     def release(self) -> None:
         """Gives the processor back."""
