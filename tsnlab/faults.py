@@ -14,7 +14,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tsnlab import files, traffic
+from tsnlab import files, programs
 from tsnlab.errors import ConfigError
 from tsnlab.hosts.virtual import VirtualProcess
 from tsnlab.lab import Endpoint
@@ -143,7 +143,8 @@ def _kill(clock: Clock, number: signal.Signals = signal.SIGKILL) -> None:
 
 
 def _clock(lab: Lab, command: str, value: int) -> None:
-    lab.host(lab.talker.node).run([*traffic.program("clock.py"), command, str(value)])
+    node = lab.talker.node
+    lab.host(node).run([*programs.command(lab, node, "clock.py"), command, str(value)])
 
 
 __dir__ = own(__name__)

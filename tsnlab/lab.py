@@ -44,7 +44,9 @@ Name = Annotated[str, AfterValidator(_name)]
 class Interface(files.Value):
     """A network interface of a node."""
 
-    mac: Annotated[str, AfterValidator(_mac)]
+    mac: Annotated[str, AfterValidator(_mac)] | None = None
+    """A hardware lab may leave it to the node to say."""
+
     address: Annotated[str, AfterValidator(_address)] | None = None
     queues: Annotated[int, Field(ge=1, le=16)] = 4
     etf_offload: bool = False
@@ -195,6 +197,10 @@ class LabFile(files.Value):
         if self.kind == "virtual":
             if self.start_time is None:
                 raise ValueError("start_time: missing")
+            for name, node in self.nodes.items():
+                for interface, about in node.interfaces.items():
+                    if about.mac is None:
+                        raise ValueError(f"nodes.{name}.interfaces.{interface}.mac: missing")
             return self
         for name, node in self.nodes.items():
             if (node.ssh is None) == (node.container is None):

@@ -51,6 +51,16 @@ def vlan_name(end: Endpoint, case: Case) -> str:
     return f"{end.interface}.{case.stream.vlan}"
 
 
+def mac(lab: Lab, end: Endpoint) -> str:
+    """The address of an endpoint: as the lab file has it, or as its node says.
+
+    Raises:
+        StepError: the node has no such interface.
+    """
+    given = lab.spec.interface(end).mac
+    return given if given is not None else str(_there(lab, end)["address"])
+
+
 def show(host: Host, interface: str) -> dict[str, Any] | None:
     """What ``ip -d -j link show`` says of an interface; None if there is none of that name."""
     result = host.run(["ip", "-d", "-j", "link", "show", "dev", interface], check=False)
@@ -63,11 +73,23 @@ def is_up(host: Host, interface: str) -> bool:
     return link is not None and "UP" in link["flags"]
 
 
+def _there(lab: Lab, end: Endpoint) -> dict[str, Any]:
+    """What ``ip link`` says of an endpoint, which has to be there and to be the one that the lab file means."""
+    host = lab.host(end.node)
+    link = show(host, end.interface)
+    if link is None:
+        others = json.loads(host.run(["ip", "-j", "link", "show"]).stdout or "[]")
+        found = ", ".join(f"{other['ifname']} ({other.get('address', 'no address')})" for other in others)
+        raise StepError(f"{end.node} has no interface {end.interface}; it has {found}: correct the lab file")
+    given = lab.spec.interface(end).mac
+    if given not in (None, link["address"]):
+        raise StepError(f"{end}: is {link['address']}, but {given} in the lab file: correct it there, or leave it out")
+    return link
+
+
 def _up(lab: Lab, end: Endpoint) -> Step:
     doing = Doing(lab.host(end.node))
-    before = show(doing.host, end.interface)
-    if before is None:
-        raise StepError(f"{end.node} has no interface {end.interface}; see `ip link` there, and roles in the lab file")
+    before = _there(lab, end)
     if "UP" not in before["flags"]:
         lab.journal.will_change(end.node, ["ip", "link", "set", end.interface, "down"])
         doing.run(["ip", "link", "set", end.interface, "up"])

@@ -166,6 +166,7 @@ def dry_run(lab: Lab) -> Iterator[Plan]:
         "wait": planned.wait,
         "now_ns": planned.now_ns,
         "journal": planned.journal,
+        "programs": planned.programs,
         "folder": None,
     }
     own = {name: vars(lab)[name] for name in stand_ins if name in vars(lab)}

@@ -39,6 +39,7 @@ class Lab(Closing):
     Attributes:
         journal: how what the steps changed is undone.
         reference_ns: an instant of CLOCK_TAI in the past, a whole second, that all schedules are aligned to.
+        programs: by node, how the programs that were brought there are run; see :mod:`tsnlab.programs`.
     """
 
     reference_ns: int
@@ -47,6 +48,7 @@ class Lab(Closing):
         self.spec = spec
         self.folder = folder
         self.journal = Journal(folder / "journal.jsonl" if folder else None)
+        self.programs: dict[str, list[str]] = {}
         self._closed = False
         self._transcript = Transcript(folder / "transcript.jsonl" if folder else None)
 

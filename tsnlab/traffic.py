@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-from tsnlab import links, node
+from tsnlab import links, programs
 from tsnlab.case import Case, Load
 from tsnlab.errors import ConfigError
 from tsnlab.formats.datagrams import HEADERS
@@ -15,17 +12,15 @@ from tsnlab.session import Lab
 IPERF3_PAYLOAD = 1448
 """Bytes of a datagram, as in the guide."""
 
-_PROGRAMS = Path(node.__file__).parent
-
 
 def talker(lab: Lab, case: Case) -> list[str]:
     """The talker of the case's stream; its cycles are aligned to the instant that all schedules start from."""
-    stream, interface = case.stream, lab.spec.interface
+    stream = case.stream
     words = [
-        *program("talker.py"),
+        *programs.command(lab, lab.talker.node, "talker.py"),
         links.vlan_name(lab.talker, case),
-        f"--source={interface(lab.talker).mac}",
-        f"--destination={interface(lab.listener).mac}",
+        f"--source={links.mac(lab, lab.talker)}",
+        f"--destination={links.mac(lab, lab.listener)}",
         f"--base={lab.reference_ns}",
         f"--cycle={stream.cycle}",
         f"--count={stream.packets}",
@@ -42,18 +37,19 @@ def talker(lab: Lab, case: Case) -> list[str]:
 
 def listener(lab: Lab, case: Case, quiet_s: float) -> list[str]:
     """The listener; it ends with the stream, or when nothing came for so many seconds."""
-    return [*program("listener.py"), links.vlan_name(lab.listener, case), f"--quiet={quiet_s}"]
+    begin = programs.command(lab, lab.listener.node, "listener.py")
+    return [*begin, links.vlan_name(lab.listener, case), f"--quiet={quiet_s}"]
 
 
 def load_sender(lab: Lab, load: Load) -> list[str]:
     """The source of best-effort load; runs until it is stopped."""
     source = lab.spec.roles.load_source
     return [
-        *program("load.py"),
+        *programs.command(lab, source.node, "load.py"),
         source.interface,
         "send",
-        f"--source={lab.spec.interface(source).mac}",
-        f"--destination={lab.spec.interface(load_target(lab, load)).mac}",
+        f"--source={links.mac(lab, source)}",
+        f"--destination={links.mac(lab, load_target(lab, load))}",
         f"--rate={load.rate}",
         f"--length={load.frame}",
     ]
@@ -61,7 +57,8 @@ def load_sender(lab: Lab, load: Load) -> list[str]:
 
 def load_counter(lab: Lab, load: Load) -> list[str]:
     """What counts the load where it arrives; runs until it is stopped."""
-    return [*program("load.py"), load_target(lab, load).interface, "count"]
+    target = load_target(lab, load)
+    return [*programs.command(lab, target.node, "load.py"), target.interface, "count"]
 
 
 def iperf3_client(lab: Lab, load: Load) -> list[str]:
@@ -82,9 +79,3 @@ def iperf3_server() -> list[str]:
 def load_target(lab: Lab, load: Load) -> Endpoint:
     """Where the load goes."""
     return lab.listener if load.to == "listener" else lab.spec.roles.load_sink
-
-
-def program(name: str) -> list[str]:
-    """The beginning of the command line of a node program."""
-    # no site packages and no environment: the programs need the standard library only, and start fast
-    return [sys.executable, "-E", "-S", str(_PROGRAMS / name)]

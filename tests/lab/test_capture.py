@@ -117,7 +117,7 @@ def test_a_ptp4l_that_dies_during_the_measurement_spoils_it(lab, short):
     sync.clocks[0].process.signal(signal.SIGKILL)
     frame = tsnlab.capture.record(lab, case, sync)
     assert info(frame).sync["ok"] is False
-    assert "ptp4l on node1 ended" in info(frame).sync["why"]
+    assert "ptp4l on node1 was ended by signal 9" in info(frame).sync["why"]
 
 
 def test_a_kernel_killed_in_the_middle_leaves_the_packets_so_far(lab, short):

@@ -14,7 +14,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tsnlab import traffic
+from tsnlab import programs
 from tsnlab.session import Lab
 
 TAI_OFFSET_S = 0
@@ -69,7 +69,7 @@ def read(lab: Lab, nodes: Kernel) -> Reading:
     Raises:
         CommandError, DeadlineError, MachineError: it cannot be asked.
     """
-    said = json.loads(lab.host(nodes[0]).run([*traffic.program("clock.py"), "read"]).stdout)
+    said = json.loads(lab.host(nodes[0]).run([*programs.command(lab, nodes[0], "clock.py"), "read"]).stdout)
     return Reading(nodes, said["realtime"], said["monotonic"], said["tai_offset"])
 
 

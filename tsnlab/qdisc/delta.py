@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from html import escape
 
-from tsnlab import traffic
+from tsnlab import programs
 from tsnlab.quantity import show_duration
 from tsnlab.session import Lab
 
@@ -69,6 +69,6 @@ def recommend(lab: Lab, count: int = 1000) -> WakeupLatency:
     def take(line: str) -> None:
         late.extend(json.loads(line).get("late_ns", []))
 
-    argv = [*traffic.program("wakeup.py"), f"--count={count}"]
+    argv = [*programs.command(lab, lab.talker.node, "wakeup.py"), f"--count={count}"]
     lab.host(lab.talker.node).start(argv, take).wait(60 + count / 100).check()
     return WakeupLatency(lab.talker.node, tuple(late))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tsnlab import files, traffic
+from tsnlab import files, links, programs
 from tsnlab.analysis.table import Table
 from tsnlab.errors import CommandError, StepError
 from tsnlab.node.wire import FRAME_LENGTH
@@ -212,7 +212,8 @@ def measure(lab: Lab, behaviour: Behaviour) -> list[list[int]]:
         rows.extend(record.pop("packets", []))
         about.update(record)
 
-    listen = [*traffic.program("listener.py"), lab.listener.interface, "--quiet=0.01", "--first=0.2"]
+    begin = programs.command(lab, lab.listener.node, "listener.py")
+    listen = [*begin, lab.listener.interface, "--quiet=0.01", "--first=0.2"]
     listener = lab.host(lab.listener.node).start(listen, take)
     lab.wait(lambda: bool(about), "listener", lab_seconds=10)
     lab.host(lab.talker.node).run(_talker(lab, behaviour), timeout=60)
@@ -222,10 +223,10 @@ def measure(lab: Lab, behaviour: Behaviour) -> list[list[int]]:
 
 def _talker(lab: Lab, behaviour: Behaviour) -> list[str]:
     words = [
-        *traffic.program("talker.py"),
+        *programs.command(lab, lab.talker.node, "talker.py"),
         lab.talker.interface,
-        f"--source={lab.spec.interface(lab.talker).mac}",
-        f"--destination={lab.spec.interface(lab.listener).mac}",
+        f"--source={links.mac(lab, lab.talker)}",
+        f"--destination={links.mac(lab, lab.listener)}",
         f"--base={lab.reference_ns}",
         f"--cycle={CYCLE_NS}",
         "--settle=10000000",

@@ -72,7 +72,7 @@ def table(spec: LabFile) -> str:
 def _interfaces(spec: LabFile) -> Iterator[tuple[str, str, str, str]]:
     for name, node in spec.nodes.items():
         for interface, about in node.interfaces.items():
-            yield f"{name}:{interface}", about.address or "", about.mac, str(about.queues)
+            yield f"{name}:{interface}", about.address or "", about.mac or "", str(about.queues)
 
 
 def _columns(spec: LabFile) -> list[tuple[float, list[str]]]:

@@ -35,7 +35,7 @@ class Hardware:
         """Makes everything, for a machine that is about to boot."""
         for end in network.devices(self._spec):
             node = self._spec.nodes[end.node]
-            name, mac = str(end), self._spec.interface(end).mac
+            name, mac = str(end), self._spec.interface(end).mac or ""
             clock = self.clocks[name] = HardwareClock(agenda.now, TICK_NS, node.clock.error_ppb)
             cable = self.cables[name] = self._cable(agenda, end)
             self.nics[name] = I210(name, mac, agenda, clock, cable, node.clock.offset)

@@ -21,6 +21,9 @@ def sh(node: PlannedNode, words: list[str]) -> Answer:
         return switching.tell(node, arguments[1])
     if name == "pci":
         return Answer("".join(f"{line}\n" for line in _pci(node)))
+    if name == "programs":
+        file = f"/root/.tsnlab-{arguments[1][:16]}.pyz"
+        return Answer(f"found 3.8.10 python3\nfile {file}\n" + f"sum {arguments[1]}\n" * (file in node.files))
     if name == "uplinks":
         return Answer("eno1\n")
     if "&& ls /sys/bus/netdevsim" in script:
