@@ -1,16 +1,17 @@
 """Schedules in the kernel of the virtual lab: what is accepted, what is refused, what is read back."""
 
+import errno
 import re
 import time
 
 import pytest
 
 import tsnlab
-from tests.unit.schedules import MANUAL, generated, taprio
+from tests.unit.schedules import MANUAL, MANUAL_CBS, MANUAL_ETF, MANUAL_MQPRIO, generated, taprio
 from tsnlab import faults, qdisc
 from tsnlab.errors import CommandError, ConfigError, StepError
 from tsnlab.qdisc import kernel, netlink
-from tsnlab.schedule import NICS, Cbs, Etf, Mqprio, Taprio
+from tsnlab.schedule import NICS, Cbs, Mqprio, Taprio
 from tsnlab.steps import Doing
 
 pytestmark = pytest.mark.lab
@@ -55,7 +56,7 @@ def test_a_thousand_schedules_are_accepted_and_read_back_equal(host):
 
 @pytest.mark.parametrize("name", ["software", "txtime-assist"])
 def test_the_schedules_of_the_manual_page_are_the_same_by_netlink_and_by_tc(host, name):
-    value, base = MANUAL[name]
+    value, base, _ = MANUAL[name]
     request = kernel.taprio(value, base, "100")
     states = []
     for said in (request, kernel.Request(request.tc)):
@@ -66,64 +67,120 @@ def test_the_schedules_of_the_manual_page_are_the_same_by_netlink_and_by_tc(host
 
 
 def test_the_manual_pages_schedule_for_an_interface_that_runs_it_itself(lab, offloading):
-    # netdevsim has no link speed, for which the kernel assumes 10 Mbit/s and asks for longer entries
-    value, base = taprio([(0x80, 200_000), (0xA0, 200_000), (0x5F, 600_000)], classes=8, flags=2), 200
-    top = qdisc.find(rebuild(lab.host(NODE), kernel.taprio(value, base, "100"), interface=offloading).qdiscs, "taprio")
+    # the one kernel device here that runs schedules tells no speed of its link; at the 10 Mbit/s that the kernel then
+    # takes, the shortest frame lasts 48 us, and the page's entries of 20 us are refused
+    value, base, _ = MANUAL["full offload"]
+    (host, nic) = (lab.host(NODE), NICS["netdevsim"])
+    assert [problem[:31] for problem in nic.problems(value)] == [
+        "schedule: entry 0 lasts 20000 n",
+        "schedule: entry 1 lasts 20000 n",
+        "cycle: 100 us is too short for ",
+    ]
+    with pytest.raises(CommandError, match="Invalid interval for schedule entry"):
+        rebuild(host, kernel.taprio(value, base, "100"), interface=offloading)
+    # everything else about it is taken: the same with entries 2.4 times as long, the least that a frame fits into
+    longer = [entry.model_copy(update={"interval": entry.interval * 12 // 5}) for entry in value.schedule]
+    value = value.model_copy(update={"schedule": longer})
+    assert nic.problems(value) == []
+    top = qdisc.find(rebuild(host, kernel.taprio(value, base, "100"), interface=offloading).qdiscs, "taprio")
     assert value.same_as(top["options"], base) == []
 
 
-def test_mqprio_and_cbs_are_read_back_equal(host):
-    classes = Mqprio(map=[0, 1, *[0] * 14], queues=["1@0", "3@1"])
-    share = Cbs.for_share(98_688, 1_000_000, 1542)
-    root = kernel.Request(("root", *classes.to_tc("1")), netlink.mqprio(classes, "1"))
-    below = kernel.Request(("1:1", *share.to_tc()), netlink.cbs(share, "1:1"))
-    qdiscs = rebuild(host, root, below).qdiscs
-    assert Mqprio.from_tc_json(qdisc.find(qdiscs, "mqprio")["options"]) == classes
-    assert Cbs.from_tc_json(qdisc.find(qdiscs, "cbs")["options"]) == share
-    # and as tc tells them
-    qdiscs = kernel.show(host, INTERFACE)
-    assert Mqprio.from_tc_json(qdisc.find(qdiscs, "mqprio")["options"]) == classes
-    assert Cbs.from_tc_json(qdisc.find(qdiscs, "cbs")["options"]) == share
+def test_classes_in_hardware_are_refused_by_us_and_by_every_interface_there_is(lab, offloading):
+    value = Mqprio(map=[0, 1, *[0] * 14], queues=["1@0", "1@1"], hardware=True, mode="channel")
+    for nic, interface in (("veth", INTERFACE), ("netdevsim", offloading)):
+        assert "does not set up classes itself" in NICS[nic].problems_of_classes(value)[0]
+        (answer,) = kernel.attempt(lab.host(NODE), interface, [netlink.mqprio(value, "100")])
+        assert answer["errno"] in (errno.EINVAL, errno.EOPNOTSUPP)
+
+
+@pytest.mark.parametrize("from_the_page", [False, True])
+def test_mqprio_and_cbs_are_read_back_equal(host, from_the_page):
+    classes = MANUAL_MQPRIO[0] if from_the_page else Mqprio(map=[0, 1, *[0] * 14], queues=["1@0", "3@1"])
+    share = MANUAL_CBS[0] if from_the_page else Cbs.for_share(98_688, 1_000_000, 1542)
+    parent = "100:4" if from_the_page else "100:1"
+    root = kernel.Request(("root", *classes.to_tc("100")), netlink.mqprio(classes, "100"))
+    below = kernel.Request((parent, *share.to_tc()), netlink.cbs(share, parent))
+    states = []
+    for requests in ((root, below), (kernel.Request(root.tc), kernel.Request(below.tc))):
+        qdiscs = rebuild(host, *requests).qdiscs
+        states.append([q["options"] for q in qdiscs if q["kind"] in ("mqprio", "cbs")])
+        # and as tc tells them
+        for shown in (qdiscs, kernel.show(host, INTERFACE)):
+            found = Mqprio.from_tc_json(qdisc.find(shown, "mqprio")["options"])
+            assert classes.differences(found) == []
+            assert share.differences(Cbs.from_tc_json(qdisc.find(shown, "cbs")["options"])) == []
+    assert states[0] == states[1]
 
 
 def test_the_manual_pages_etf_is_read_back_equal(host):
-    value = Etf(delta="200 us", offload_delta="200 us", skip_sock_check=True)
-    root = kernel.taprio(*MANUAL["txtime-assist"], "100")
+    value, _ = MANUAL_ETF["below txtime-assist"]
+    root = kernel.taprio(*MANUAL["txtime-assist"][:2], "100")
     qdiscs = rebuild(host, root, kernel.etf(value, "100:1", offload=False)).qdiscs
     assert value.same_as(qdisc.find(qdiscs, "etf", "100:1")["options"], offload=False) == []
+
+
+def test_the_manual_pages_etf_is_taken_by_an_interface_that_launches_frames(host):
+    """As the page has it, with offload: by the virtual I210, below mqprio and below txtime-assist."""
+    root = kernel.taprio(*MANUAL["software"][:2], "100")
+    with pytest.raises(CommandError, match="does not support ETF offload"):
+        rebuild(host, root, kernel.etf(MANUAL_ETF["below mqprio"][0], "100:1", offload=True))
+    with tsnlab.open_lab("virtual-i210") as i210:
+        talker = i210.host("node1")
+        mqprio = MANUAL_MQPRIO[0]
+        roots = {
+            "below mqprio": kernel.Request(("root", *mqprio.to_tc("100")), netlink.mqprio(mqprio, "100")),
+            "below txtime-assist": kernel.taprio(*MANUAL["txtime-assist"][:2], "100"),
+        }
+        talker.run(["ethtool", "-L", "eth1", "combined", "4"])
+        for name, root in roots.items():
+            value, _ = MANUAL_ETF[name]
+            qdiscs = rebuild(talker, root, kernel.etf(value, "100:1", offload=True), interface="eth1").qdiscs
+            assert value.same_as(qdisc.find(qdiscs, "etf", "100:1")["options"], offload=True) == []
+        talker.run(["tc", "qdisc", "del", "dev", "eth1", "root"])
 
 
 # --- what we refuse, the kernel refuses -------------------------------------------------------------
 
 
 def invalid(seed):
-    """A schedule with one thing wrong, unchecked; and whether the kernel looks at it."""
+    """A schedule with one thing wrong, unchecked, and the kernel's word for it."""
     value, _ = generated(seed)
     value = value.model_copy(update={"flags": 0, "txtime_delay": 0, "queues": ["1@0"], "map": [0] * 16, "max_sdu": []})
     first, *rest = value.schedule
     changes = [
-        {"map": [*[0] * 15, 1 + seed % 15]},
-        {"queues": ["2@0", "1@1"]},
-        {"queues": ["1@3", "2@3"]},
-        {"flags": 3},
-        {"flags": 4 + seed},
-        {"txtime_delay": 1 + seed},
-        {"cycle": (1 << 31) + seed},
-        {"cycle_extension": (1 << 31) + seed},
-        {"schedule": []},
-        {"schedule": [first.model_copy(update={"interval": 0}), *rest]},
+        ({"map": [*[0] * 15, 1 + seed % 15]}, "Invalid traffic class in priority"),
+        ({"queues": ["2@0", "1@1"]}, "overlap"),
+        ({"queues": ["1@3", "2@3"]}, "overlap"),
+        ({"flags": 3}, "mutually exclusive"),
+        ({"flags": 4 + seed}, "reserved bit set"),
+        ({"txtime_delay": 1 + seed}, "txtime-delay can only be set"),
+        ({"cycle": (1 << 31) + seed}, "integer out of range"),
+        ({"fp": ["P"]}, "[Pp]reempt"),
+        ({"schedule": []}, "at least one entry"),
+        ({"schedule": [first.model_copy(update={"interval": 0}), *rest]}, "Invalid interval"),
     ]
-    return value.model_copy(update=changes[seed % len(changes)])
+    change, word = changes[seed % len(changes)]
+    return value.model_copy(update=change), word
 
 
 def test_two_hundred_invalid_schedules_are_refused_by_us_and_by_the_kernel(host):
     values = [invalid(seed) for seed in range(200)]
-    for value in values:
+    for value, _ in values:
         with pytest.raises(ValueError, match=r"\w+"):
             Taprio.model_validate(value.model_dump(by_alias=True), context={"exact": True})
+    answers = kernel.attempt(host, INTERFACE, [netlink.taprio(value, 0, "100") for value, _ in values])
+    for (value, word), answer in zip(values, answers, strict=True):
+        assert "errno" in answer, value
+        # for the reason that it is wrong for, and no other
+        assert re.search(word, answer["message"]), (value, answer)
+
+
+def test_what_the_kernel_does_not_look_at_is_accepted(host):
+    values = [taprio([(1, 1000)], cycle_extension=1 << 40), taprio([(1, 1000)], cycle=500), taprio([(0, 1000)])]
     answers = kernel.attempt(host, INTERFACE, [netlink.taprio(value, 0, "100") for value in values])
-    taken = [value for value, answer in zip(values, answers, strict=True) if "errno" not in answer]
-    assert taken == []
+    for value, answer in zip(values, answers, strict=True):
+        assert value.same_as(answer["options"], 0) == []
 
 
 def test_what_the_interface_cannot_do_is_refused_by_us_and_by_the_kernel(host):
@@ -226,6 +283,9 @@ class OverSsh:
         self._host = host
         self.run, self.start, self.name = host.run, host.start, host.name
         self.read_text, self.write_text = host.read_text, host.write_text
+
+    def put(self, local, path):
+        self.run(["cp", str(local), path])
 
 
 @pytest.fixture

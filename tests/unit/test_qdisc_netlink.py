@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.unit.schedules import MANUAL, generated
+from tests.unit.schedules import MANUAL, MANUAL_CBS, MANUAL_ETF, MANUAL_MQPRIO, generated
 from tsnlab.case import load_case
 from tsnlab.qdisc import kernel, netlink, plain
 from tsnlab.schedule import Cbs, Etf, Mqprio
@@ -62,8 +62,11 @@ def test_the_guides_schedule(tc):
 
 @pytest.mark.parametrize("name", MANUAL)
 def test_the_schedules_of_the_manual_page(tc, name):
-    request = kernel.taprio(*MANUAL[name], "100")
+    value, base, said = MANUAL[name]
+    request = kernel.taprio(value, base, "100")
     assert request.body == tc(request.tc)
+    # in the page's own words as well; our size table is an addition, see tc-stab(8)
+    assert request.body == tc(["root", "handle", "100", "stab", "overhead", "24", *said.split()])
 
 
 def test_generated_schedules(tc):
@@ -76,6 +79,15 @@ def test_generated_schedules(tc):
         assert request.body == tc(request.tc), value
         said_by_tc += 1
     assert said_by_tc > 20
+
+
+def test_the_other_qdiscs_of_the_manual_pages(tc):
+    for value, said in MANUAL_ETF.values():
+        assert kernel.etf(value, "100:1", offload=True).body == tc(["100:1", *said.split()])
+    value, said = MANUAL_MQPRIO
+    assert netlink.mqprio(value, "100") == tc(["root", "handle", "100:", *said.split()])
+    value, said = MANUAL_CBS
+    assert netlink.cbs(value, "100:4") == tc(["100:4", *said.split()])
 
 
 @pytest.mark.parametrize("offload", [False, True])

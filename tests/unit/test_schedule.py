@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.schedules import MANUAL, MANUAL_CBS, MANUAL_ETF, MANUAL_MQPRIO, words
 from tsnlab.case import load_case
 from tsnlab.errors import ConfigError
 from tsnlab.files import check
-from tsnlab.schedule import Taprio
+from tsnlab.schedule import Taprio, Vlan
 
 DATA = Path(__file__).parent / "data"
 BASE = 1_588_055_400_000_000_000
@@ -47,6 +48,37 @@ def test_the_streams_gate_is_open_in_its_window_and_closed_beside_it(guide):
     assert guide.is_open(6, 1_200_000, 1_300_000)
     assert not guide.is_open(6, 1_199_999, 1_300_000)
     assert not guide.is_open(6, 1_200_000, 1_300_001)
+
+
+@pytest.mark.parametrize("name", MANUAL)
+def test_tc_is_told_what_its_manual_page_tells_it(name):
+    value, base, said = MANUAL[name]
+    told = words(" ".join(value.to_tc(base)))
+    for added in ("handle", "stab", "overhead"):
+        del told[added]
+    assert told == words(said)
+
+
+def test_etf_mqprio_and_cbs_are_told_what_their_manual_pages_tell_them():
+    for value, said in MANUAL_ETF.values():
+        assert words(" ".join(value.to_tc(offload=True))) == words(said)
+    value, said = MANUAL_MQPRIO
+    told = words(" ".join(value.to_tc("100")))
+    assert told.pop("handle") == ["100"]
+    assert told == words(said)
+    value, said = MANUAL_CBS
+    told = words(" ".join(value.to_tc()))
+    assert told.pop("offload") == ["0"]
+    assert told == words(said)
+
+
+def test_two_values_tell_their_difference():
+    mine, theirs = MANUAL_CBS[0], MANUAL_CBS[0].model_copy(update={"hicredit": 31})
+    assert mine.differences(theirs) == ["hicredit: wanted 30, kernel says 31"]
+    assert mine.differences(mine) == []
+    value = MANUAL_MQPRIO[0]
+    assert value.differences(value.model_copy(update={"queues": ["1@0", "1@1", "1@2"]}))[0].startswith("queues: wanted")
+    assert Vlan(number=3, egress={6: 6}).differences(Vlan(number=3)) == ["egress: wanted {6: 6}, kernel says {}"]
 
 
 def test_overlapping_queues_are_refused():

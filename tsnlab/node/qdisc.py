@@ -134,6 +134,12 @@ def qdiscs(kernel: Kernel, index: int) -> list[dict[str, Any]]:
     return found
 
 
+def without_root(kernel: Kernel, index: int) -> None:
+    """Deletes the root qdisc, unless it is the kernel's own: what is there might be changed, or refuse to be."""
+    if any(q["parent"] == ROOT and q["handle"] for q in qdiscs(kernel, index)):
+        kernel.ask(DELQDISC, ACK, TCMSG.pack(0, 0, 0, index, 0, ROOT, 0))
+
+
 def attempt(kernel: Kernel, index: int, body: bytes) -> dict[str, Any]:
     """Replaces the root qdisc, reads it back and deletes it again."""
     try:
@@ -193,14 +199,14 @@ def rebuild(kernel: Kernel, index: int, interface: str, order: dict[str, Any]) -
     """Sets an interface's qdiscs anew, with the link down, as its children stop a taprio that runs."""
     was_up = switched(interface, False)
     try:
-        if any(q["parent"] == ROOT and q["handle"] for q in qdiscs(kernel, index)):
-            kernel.ask(DELQDISC, ACK, TCMSG.pack(0, 0, 0, index, 0, ROOT, 0))
+        without_root(kernel, index)
         for place, request in enumerate(order["qdiscs"]):
             establish(kernel, index, request, place)
     finally:
         if was_up:
             switched(interface, True)
-    if was_up and order["qdiscs"] and not carrier(interface) and await_carrier(interface):
+    stoppable = any(is_taprio(q["body"]) for q in qdiscs(kernel, index))
+    if was_up and stoppable and not carrier(interface) and await_carrier(interface):
         # the link came later than the interface, and a taprio that runs is stopped by that: start it again
         establish(kernel, index, order["qdiscs"][0], 0)
     report: dict[str, Any] = {"was_up": was_up}
@@ -228,8 +234,12 @@ def establish(kernel: Kernel, index: int, request: Any, place: int) -> None:
 def pending(body: str) -> bool:
     """Whether a qdisc has a schedule that waits for its base time."""
     found = dict(attributes(bytes.fromhex(body)[TCMSG.size :]))
-    is_taprio = found.get(KIND, b"").startswith(b"taprio")
-    return is_taprio and ADMIN_SCHEDULE in dict(attributes(found.get(OPTIONS, b"")))
+    return is_taprio(body) and ADMIN_SCHEDULE in dict(attributes(found.get(OPTIONS, b"")))
+
+
+def is_taprio(body: str) -> bool:
+    """Whether a qdisc is one with gates."""
+    return dict(attributes(bytes.fromhex(body)[TCMSG.size :])).get(KIND, b"").startswith(b"taprio")
 
 
 def say(record: dict[str, Any]) -> None:
@@ -250,6 +260,7 @@ def main() -> int:
         elif command == "poke":
             say(poke(kernel, index, interface, json.loads(rest[0])))
         elif command == "try":
+            without_root(kernel, index)
             with open(rest[0], encoding="ascii") as file:  # noqa: PTH123 - fast to start
                 for line in file:
                     say(attempt(kernel, index, bytes.fromhex(line)))

@@ -17,6 +17,7 @@ from tsnlab.steps import Doing
 
 _LOOK_S = 0.02
 _LOOK_NS = 20_000_000
+_CARRIER_LOOKS = 200  # with what the commands take, 4 to 8 s; 1000BASE-T takes 1 to 3 s to negotiate
 
 
 def show(host: Host, interface: str) -> list[dict[str, Any]]:
@@ -57,7 +58,24 @@ def rebuild(
     finally:
         if was_up:
             doing.run(["ip", "link", "set", interface, "up"])
+    stoppable = any(q["kind"] == "taprio" for q in show(host, interface))
+    if was_up and stoppable and not _carrier(host, interface) and _await_carrier(host, interface):
+        # the link came later than the interface, and a taprio that runs is stopped by that: start it again
+        host.run(commands[0])
     return (_running(host, interface, patience_ns) if was_up else show(host, interface)), was_up
+
+
+def _carrier(host: Host, interface: str) -> bool:
+    return host.run(["cat", f"/sys/class/net/{interface}/carrier"], check=False).stdout.strip() == "1"
+
+
+def _await_carrier(host: Host, interface: str) -> bool:
+    """Waits until the link has been negotiated; False if it is not after a while, as without a cable."""
+    for _ in range(_CARRIER_LOOKS):
+        if _carrier(host, interface):
+            return True
+        host.run(["sleep", str(_LOOK_S)])
+    return False
 
 
 def _establish(doing: Doing, interface: str, argv: Sequence[str]) -> None:

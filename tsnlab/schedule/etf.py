@@ -11,6 +11,7 @@ from pydantic import Field
 
 from tsnlab import files
 from tsnlab.quantity import DurationNs
+from tsnlab.schedule.value import Comparable
 
 DEADLINE_MODE, OFFLOAD, SKIP_SOCK_CHECK = 1, 2, 4
 """Flags of ``struct tc_etf_qopt``."""
@@ -18,7 +19,7 @@ DEADLINE_MODE, OFFLOAD, SKIP_SOCK_CHECK = 1, 2, 4
 Delta = Annotated[DurationNs, Field(ge=0, lt=1 << 31)]
 
 
-class Etf(files.Value):
+class Etf(Comparable):
     """An etf qdisc: frames leave at their launch time, early by ``delta`` for what comes after it."""
 
     delta: Delta

@@ -10,13 +10,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from tsnlab import files
-from tsnlab.schedule.queues import PriorityMap, QueueRanges, check_queues, queues_from_json
+from tsnlab.schedule.queues import PriorityMap, QueueRanges, check_queues, queues_from_json, queues_needed
+from tsnlab.schedule.value import Comparable
 
 Rates = Annotated[list[Annotated[int, Field(ge=0, lt=1 << 63)]], Field(max_length=16)]
 """Bits per second of each traffic class."""
 
 
-class Mqprio(files.Value):
+class Mqprio(Comparable):
     """An mqprio qdisc: priorities to traffic classes, classes to queues."""
 
     map: PriorityMap
@@ -42,6 +43,11 @@ class Mqprio(files.Value):
             raise ValueError(f"min_rate, max_rate: there are only {len(self.queues)} traffic classes")
         return self
 
+    @property
+    def queue_count(self) -> int:
+        """How many transmit queues the interface needs."""
+        return queues_needed(self.queues)
+
     def to_tc(self, handle: str = "100") -> list[str]:
         """The arguments after ``tc qdisc replace dev DEV parent root``."""
         words = ["handle", handle, "mqprio", "num_tc", str(len(self.queues))]
@@ -65,7 +71,7 @@ class Mqprio(files.Value):
         return files.check(content, cls, "the kernel's mqprio", exact=True)
 
 
-class Cbs(files.Value):
+class Cbs(Comparable):
     """A cbs qdisc: the credits of a class, in kbit/s and bytes, as tc writes them."""
 
     idleslope: Annotated[int, Field(gt=0, lt=1 << 31)]

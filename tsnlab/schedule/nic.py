@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from tsnlab.errors import ConfigError
 from tsnlab.quantity import show_duration, show_rate
 from tsnlab.schedule.etf import Etf
+from tsnlab.schedule.mqprio import Mqprio
 from tsnlab.schedule.taprio import FULL_OFFLOAD, SHORTEST_FRAME, Taprio
 
 SECOND = 1_000_000_000
@@ -26,6 +27,7 @@ class Nic:
         launch_queues: queues that launch frames by their own clock (etf offload).
         launch_step_ns: resolution of a launch time.
         gates: whether it runs a gate control list itself (taprio flags 2).
+        classes: whether it sets up traffic classes itself (mqprio hw 1).
         mtu_max: the largest MTU it can have, in bytes.
     """
 
@@ -35,7 +37,15 @@ class Nic:
     launch_queues: tuple[int, ...] = ()
     launch_step_ns: int = 1
     gates: bool = False
+    classes: bool = False
     mtu_max: int = 65535
+
+    def problems_of_classes(self, mqprio: Mqprio) -> list[str]:
+        """Why the interface would not take an mqprio, one sentence each; empty if it would."""
+        found = self._queues(mqprio)
+        if mqprio.hardware and not self.classes:
+            found.append(f"hardware: {self.title} does not set up classes itself; leave it out (hw 0)")
+        return found
 
     def problems(self, taprio: Taprio, etf: Etf | None = None, priority: int | None = None) -> list[str]:
         """Why the interface would not take a schedule, one sentence each; empty if it would.
@@ -67,11 +77,11 @@ class Nic:
         picos_per_byte = 8 * 1_000_000 // (self.rate_bps // 1_000_000)
         return SHORTEST_FRAME * picos_per_byte // 1000
 
-    def _queues(self, taprio: Taprio) -> list[str]:
+    def _queues(self, value: Taprio | Mqprio) -> list[str]:
         if self.queues < 2:
-            return [f"queues: taprio needs an interface with several transmit queues; {self.title} has one"]
-        if taprio.queue_count > self.queues:
-            needed = taprio.queue_count
+            return [f"queues: an interface with several transmit queues is needed; {self.title} has one"]
+        if value.queue_count > self.queues:
+            needed = value.queue_count
             return [f"queues: {needed} are needed, {self.title} uses {self.queues}; ethtool -L combined {needed}"]
         return []
 
@@ -107,8 +117,10 @@ class Nic:
 
 NICS = {
     "I210": Nic("an Intel I210", 4, 1_000_000_000, (0, 1), 32, mtu_max=9216),
-    "I225": Nic("an Intel I225", 4, 2_500_000_000, (0, 1, 2, 3), 1, gates=True, mtu_max=9216),
+    "I225": Nic("an Intel I225", 4, 2_500_000_000, (0, 1, 2, 3), 1, gates=True, classes=True, mtu_max=9216),
     "veth": Nic("the virtual lab's veth"),
+    # it tells no speed of its link, for which the kernel takes 10 Mbit/s (taprio_set_picos_per_byte)
+    "netdevsim": Nic("netdevsim", 8, 10_000_000, gates=True, mtu_max=65535),
 }
 """Interfaces with limits that are known."""
 

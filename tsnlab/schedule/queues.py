@@ -30,6 +30,11 @@ def queue_range(text: str) -> tuple[int, int]:
     return int(count), int(offset)
 
 
+def queues_needed(queues: Sequence[str]) -> int:
+    """How many transmit queues the interface has to have."""
+    return max(count + offset for count, offset in map(queue_range, queues))
+
+
 def check_queues(priorities: Sequence[int], queues: Sequence[str], *, may_share: bool = False) -> None:
     """Refuses what the kernel refuses of a map and its queues on any interface.
 

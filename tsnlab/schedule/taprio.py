@@ -12,7 +12,16 @@ from pydantic import Field, model_validator
 from tsnlab import files
 from tsnlab.quantity import DurationNs, show_duration
 from tsnlab.schedule.gates import Entry, GateEntry, Span, rolled, spans_of, timeline, windows_from
-from tsnlab.schedule.queues import CLASSES_MAX, PriorityMap, QueueRanges, check_queues, queue_range, queues_from_json
+from tsnlab.schedule.queues import (
+    CLASSES_MAX,
+    PriorityMap,
+    QueueRanges,
+    check_queues,
+    queue_range,
+    queues_from_json,
+    queues_needed,
+)
+from tsnlab.schedule.value import Comparable
 
 SIZE_TABLE_OVERHEAD = 24
 """Bytes a frame occupies on the wire beside those the kernel counts: preamble 8, FCS 4, gap 12."""
@@ -28,7 +37,7 @@ _INT_MAX = (1 << 31) - 1
 Bytes = Annotated[int, Field(ge=0, lt=1 << 32)]
 
 
-class Taprio(files.Value):
+class Taprio(Comparable):
     """A taprio qdisc: priorities to traffic classes, classes to queues, and the gates over the cycle.
 
     Its base time is no part of it: the same schedule runs from different base times on several interfaces.
@@ -40,7 +49,7 @@ class Taprio(files.Value):
     cycle: Annotated[DurationNs, Field(gt=0, le=_INT_MAX)] | None = None
     """Length of the cycle; None for the sum of the intervals."""
 
-    cycle_extension: Annotated[DurationNs, Field(ge=0, le=_INT_MAX)] = 0
+    cycle_extension: Annotated[DurationNs, Field(ge=0, lt=1 << 63)] = 0
     """By how much the last cycle before a new schedule may be longer."""
 
     max_sdu: Annotated[list[Bytes], Field(max_length=CLASSES_MAX)] = Field(default_factory=list)
@@ -90,7 +99,7 @@ class Taprio(files.Value):
     @property
     def queue_count(self) -> int:
         """How many transmit queues the interface needs."""
-        return max(count + offset for count, offset in map(queue_range, self.queues))
+        return queues_needed(self.queues)
 
     def traffic_class(self, priority: int) -> int:
         """The traffic class of a socket priority."""
@@ -205,11 +214,6 @@ class Taprio(files.Value):
             exact=True,
         )
 
-    def differences(self, other: Taprio) -> list[str]:
-        """What is not the same in another schedule, one sentence each; spelling does not count."""
-        mine, theirs = self._facts(), other._facts()
-        return [f"{key}: wanted {mine[key]}, kernel says {theirs[key]}" for key in mine if mine[key] != theirs[key]]
-
     def same_as(self, options: dict[str, Any], base_time_ns: int) -> list[str]:
         """What differs in the options that ``tc -j qdisc show`` gives; empty if they are the same schedule.
 
@@ -228,7 +232,8 @@ class Taprio(files.Value):
             found.append(f"base_time: wanted one in phase with {base_time_ns}, kernel says {present}")
         return found
 
-    def _facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
+        """What counts when it is compared; see :meth:`Comparable.facts`."""
         return {
             "map": self.map,
             "queues": self.queues,

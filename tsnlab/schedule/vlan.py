@@ -10,11 +10,12 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from tsnlab import files
+from tsnlab.schedule.value import Comparable
 
 Code = Annotated[int, Field(ge=0, le=7)]
 
 
-class Vlan(files.Value):
+class Vlan(Comparable):
     """A VLAN interface over another one."""
 
     number: Annotated[int, Field(ge=1, le=4094)]
