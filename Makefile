@@ -69,6 +69,7 @@ lint: setup ## style, types, and notebooks without outputs
 
 bench: setup ## measure how fast the virtual lab is, and the analysis of captures beside other tools
 	@$(BIN)/python -m tests.bench.lab
+	$(BIN)/python -m tests.bench.ssh
 	$(BIN)/python -m tests.bench
 
 clean: ## remove .venv and caches in the checkout (not results/, not the kernels in the user's cache folder)

@@ -1,11 +1,24 @@
 """Who is let in, who is trusted, and where passwords go."""
 
 import subprocess
+import sys
+import time
 
 import pytest
 
 from tests.remote.conftest import PASSWORD
+from tests.remote.mortal import WITH_US
+from tsnlab.deadline import Deadline
 from tsnlab.errors import CommandError, HostError
+
+_RELAY = """\
+while True:
+    for source in select.select([0, s], [], [])[0]:
+        data = os.read(0, 65536) if source == 0 else s.recv(65536)
+        if not data:
+            sys.exit()
+        (s.sendall if source == 0 else lambda d: os.write(1, d))(data)
+"""
 
 
 def test_an_unknown_host_key_is_refused_with_the_command_that_accepts_it(own_sshd, connect):
@@ -44,6 +57,48 @@ def test_over_a_jump_host(sshd, connect):
     host.target = type(host)("behind", config=config).target
     assert [jump.name for jump in host.target.jumps] == ["between"]
     assert host.run(["echo", "hello"]).stdout == "hello\n"
+
+
+def test_over_a_command(sshd, connect):
+    relay = "import os,select,socket,sys; s=socket.create_connection((sys.argv[1], int(sys.argv[2])))\n"
+    program = sshd.folder / "relay.py"
+    program.write_text(relay + _RELAY)
+    host = connect(sshd, ProxyCommand=f"{sys.executable} {program} %h %p")
+    assert host.run(["echo", "hello"]).stdout == "hello\n"
+    proxy = host.connect()._proxy.process
+    host.close()
+    assert proxy.returncode is not None
+
+
+def test_a_command_that_leads_nowhere(sshd, connect):
+    with pytest.raises(HostError, match=r"no SSH connection to .* over `false`"):
+        connect(sshd, ProxyCommand="false").run(["true"])
+
+
+@pytest.fixture
+def agent(tmp_path, monkeypatch):
+    """A real ssh-agent without keys."""
+    socket = tmp_path / "agent"
+    process = subprocess.Popen([*WITH_US, "ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+    deadline = Deadline(10)
+    while not socket.exists():
+        deadline.check("the agent")
+        time.sleep(0.02)
+    yield
+    process.terminate()
+    process.wait()
+
+
+def test_a_key_that_only_the_agent_has(own_sshd, connect, agent):
+    key = own_sshd.folder / "key"
+    subprocess.run(["ssh-add", "-q", str(key)], check=True)
+    key.rename(own_sshd.folder / "elsewhere")
+    files = {"IdentitiesOnly": "no", "IdentityFile": "none"}
+    assert connect(own_sshd, **files).run(["echo", "hello"]).stdout == "hello\n"
+    subprocess.run(["ssh-add", "-q", "-D"], check=True)
+    with pytest.raises(HostError, match="does not let us in with the agent's keys"):
+        connect(own_sshd, **files).run(["true"])
 
 
 def test_sudo_without_a_password(sshd, connect):

@@ -26,7 +26,13 @@ Host ring-a
 Host ring-b
   ProxyJump ring-a
 Host tunnel
+  HostName 10.0.0.9
   ProxyCommand nc %h %p
+Host both
+  ProxyJump gate
+  ProxyCommand nc %h %p
+Host neither
+  ProxyCommand none
 """
 
 
@@ -62,11 +68,21 @@ def test_without_a_configuration(tmp_path):
 
 @pytest.mark.parametrize(
     ("destination", "message"),
-    [("ring-a", "circle: ring-a -> ring-b -> ring-a"), ("tunnel", "use ProxyJump"), ("a b", "SSH destination")],
+    [
+        ("ring-a", "circle: ring-a -> ring-b -> ring-a"),
+        ("both", "which of the two is meant"),
+        ("a b", "SSH destination"),
+    ],
 )
 def test_what_cannot_be_understood(config, destination, message):
     with pytest.raises(ConfigError, match=message):
         resolve(destination, config)
+
+
+def test_a_command_that_leads_there_is_told_where(config):
+    assert resolve("tunnel", config).proxy_command == "nc 10.0.0.9 22"
+    assert str(resolve("root@tunnel", config)) == "root@10.0.0.9:22 over `nc 10.0.0.9 22`"
+    assert resolve("neither", config).proxy_command == ""
 
 
 def test_known_hosts_are_looked_for_where_the_configuration_says(tmp_path):

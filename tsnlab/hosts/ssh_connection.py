@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import socket
+import subprocess
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Never
 
 from tsnlab.errors import HostError
@@ -33,9 +36,12 @@ class Connection:
     def __init__(self, target: Target) -> None:
         self.target = target
         self._clients: list[paramiko.SSHClient] = []
+        self._proxy: _Proxy | None = None
         try:
+            if target.proxy_command:
+                self._proxy = _Proxy(target.proxy_command)
             for stop in (*target.jumps, target):
-                self._clients.append(_client(stop, self._clients[-1] if self._clients else None))
+                self._clients.append(_client(stop, self._clients[-1] if self._clients else None, self._proxy))
         except BaseException:
             self.close()
             raise
@@ -94,6 +100,8 @@ class Connection:
             self._closed.set()
         for client in reversed(self._clients):
             client.close()
+        if self._proxy is not None:
+            self._proxy.close()
 
     def _ask(self) -> None:
         """Asks for a sign of life again and again; any answer is one, and a refusal is the usual."""
@@ -116,7 +124,7 @@ class Connection:
                 self._transport.close()
 
 
-def _client(target: Target, through: paramiko.SSHClient | None) -> paramiko.SSHClient:
+def _client(target: Target, through: paramiko.SSHClient | None, proxy: _Proxy | None) -> paramiko.SSHClient:
     import paramiko
 
     # paramiko logs what it also raises
@@ -131,15 +139,15 @@ def _client(target: Target, through: paramiko.SSHClient | None) -> paramiko.SSHC
             target.hostname,
             target.port,
             target.user,
-            key_filename=list(target.keys) or None,  # type: ignore[arg-type]  # a list is documented
+            key_filename=_there(target.keys) or None,  # type: ignore[arg-type]  # a list is documented
             allow_agent=not target.only_these_keys,
             look_for_keys=not target.only_these_keys,
             timeout=_CONNECT_S,
             banner_timeout=_CONNECT_S,
             auth_timeout=_CONNECT_S,
-            sock=_through(through, target),
+            sock=proxy.socket if proxy else _through(through, target),
         )
-        if through is None:
+        if through is None and proxy is None:
             _at_once(client)
     except (paramiko.SSHException, OSError, EOFError) as error:
         client.close()
@@ -150,11 +158,36 @@ def _client(target: Target, through: paramiko.SSHClient | None) -> paramiko.SSHC
     return client
 
 
+def _there(keys: Sequence[str]) -> list[str]:
+    """Those files of keys that exist; the others are no error for ssh(1) either."""
+    return [key for key in keys if Path(key).expanduser().is_file()]
+
+
 def _at_once(client: paramiko.SSHClient) -> None:
     """Sends small packets without waiting for the answer to the last one: 40 ms for every command."""
     transport = client.get_transport()
     if transport is not None and isinstance(transport.sock, socket.socket):
         transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+class _Proxy:
+    """The program that leads to a host, by a shell as ssh(1) has it, and our end of the socket between us.
+
+    paramiko has one as well, which reads from pipes that its own closing has closed.
+    """
+
+    def __init__(self, command: str) -> None:
+        self.socket, theirs = socket.socketpair()
+        with theirs:
+            end = theirs.fileno()
+            argv = ["sh", "-c", f"exec {command}"]
+            self.process = subprocess.Popen(argv, stdin=end, stdout=end, stderr=subprocess.DEVNULL)
+
+    def close(self) -> None:
+        """Ends it; nothing of it is left."""
+        self.socket.close()
+        self.process.kill()
+        self.process.wait()
 
 
 def _through(client: paramiko.SSHClient | None, target: Target) -> paramiko.Channel | None:
@@ -197,8 +230,9 @@ def _explain(target: Target, error: Exception) -> Never:
             f" {error.key.fingerprint}\nwhat to do: if the node was installed anew, forget the old key with"
             f" `ssh-keygen -R '{target.known_as}' -f {target.known_hosts[0]}`; if not, somebody is in between"
         ) from error
-    if isinstance(error, paramiko.AuthenticationException):
-        tried = ", ".join(target.keys) or "the agent's keys and those in ~/.ssh"
+    # without any key to try, paramiko does not even begin
+    if isinstance(error, paramiko.AuthenticationException) or "No authentication methods" in str(error):
+        tried = ", ".join(_there(target.keys)) or "the agent's keys and those in ~/.ssh"
         raise HostError(
             f"{target.name}: {target} does not let us in with {tried}: {error}\n"
             f"what to do: `ssh-copy-id -p {target.port} {target.user}@{target.hostname}`,"

@@ -27,6 +27,7 @@ class Target:
         name: the destination as it was written.
         keys: files of private keys to try; the agent's and the usual ones are tried as well unless `only_these_keys`.
         jumps: the hosts between, first one first.
+        proxy_command: a program whose standard input and output lead there; empty for a connection of TCP.
         known_hosts: files of accepted host keys.
     """
 
@@ -37,6 +38,7 @@ class Target:
     keys: tuple[str, ...] = ()
     only_these_keys: bool = False
     jumps: tuple[Target, ...] = ()
+    proxy_command: str = ""
     known_hosts: tuple[Path, ...] = ()
 
     @property
@@ -45,7 +47,8 @@ class Target:
         return self.hostname if self.port == 22 else f"[{self.hostname}]:{self.port}"
 
     def __str__(self) -> str:
-        return f"{self.user}@{self.hostname}:{self.port}" + "".join(f" over {jump.name}" for jump in self.jumps)
+        over = [*(jump.name for jump in self.jumps), *([f"`{self.proxy_command}`"] if self.proxy_command else [])]
+        return f"{self.user}@{self.hostname}:{self.port}" + "".join(f" over {way}" for way in over)
 
 
 def resolve(destination: str, config: Path = USER_CONFIG) -> Target:
@@ -67,9 +70,9 @@ def _resolve(destination: str, config: Path, seen: tuple[str, ...]) -> Target:
     if match is None:
         raise ConfigError(f"expected an SSH destination such as node1 or user@10.0.0.1:2222; got {destination!r}")
     settings = _lookup(match["host"].strip("[]"), config)
-    if "proxycommand" in settings:
-        raise ConfigError(f"{config}: ProxyCommand for {destination} is not supported; use ProxyJump")
-    jump = settings.get("proxyjump", "none")
+    jump, proxy = (settings.get(key) or "none" for key in ("proxyjump", "proxycommand"))
+    if jump != "none" and proxy != "none":
+        raise ConfigError(f"{config}: both ProxyJump and ProxyCommand for {destination}; which of the two is meant?")
     known = [Path(file) for file in str(settings.get("userknownhostsfile", USER_KNOWN_HOSTS)).split()]
     return Target(
         name=destination,
@@ -79,6 +82,7 @@ def _resolve(destination: str, config: Path, seen: tuple[str, ...]) -> Target:
         keys=tuple(settings.get("identityfile", ())),
         only_these_keys=settings.get("identitiesonly", "no") == "yes",
         jumps=() if jump == "none" else _chain(jump, config, (*seen, destination)),
+        proxy_command="" if proxy == "none" else proxy,
         known_hosts=tuple(file.expanduser() for file in (*known, SYSTEM_KNOWN_HOSTS)),
     )
 
