@@ -87,6 +87,15 @@ class Journal:
         draft.write_text("".join(lines), encoding="utf-8")
         draft.replace(self._path)
 
+    def leave(self) -> int:
+        """Has what was changed stay; how it is undone stays on disk, for `tsnlab undo`.
+
+        Returns:
+            How many changes stay.
+        """
+        count, self._undo = len(self._undo), []
+        return count
+
     @property
     def entries(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Node and undo command of each change, in the order in which they would be run: the newest first."""

@@ -19,22 +19,25 @@ from tsnlab.show.names import own
 from tsnlab.steps import Doing, Step, Steps
 
 
-def up(lab: Lab) -> Steps:
-    """Brings up the talker's and the listener's interface.
+def up(lab: Lab, *ends: Endpoint) -> Steps:
+    """Brings up interfaces: the talker's and the listener's, unless others are named.
 
     Raises:
         StepError: an interface has no carrier: nothing is plugged in, or the other end is down.
     """
-    return Steps("Interfaces up", tuple(_up(lab, end) for end in (lab.talker, lab.listener)))
+    return Steps("Interfaces up", tuple(_up(lab, end) for end in ends or (lab.talker, lab.listener)))
 
 
-def vlan(lab: Lab, case: Case) -> Steps:
+def vlan(lab: Lab, case: Case, *ends: Endpoint) -> Steps:
     """Makes the VLAN interfaces of the stream; the talker's maps the stream's SO_PRIORITY to its PCP.
+
+    Args:
+        ends: over which interfaces; the talker's and the listener's if none is named.
 
     Raises:
         StepError: an interface of that name is there and is not what the case asks for.
     """
-    return Steps(f"VLAN {case.stream.vlan}", tuple(_vlan(lab, end, case) for end in (lab.talker, lab.listener)))
+    return Steps(f"VLAN {case.stream.vlan}", tuple(_vlan(lab, end, case) for end in ends or (lab.talker, lab.listener)))
 
 
 def channels(lab: Lab, case: Case) -> Steps:

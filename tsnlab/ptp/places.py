@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tsnlab.lab import Node
+from tsnlab.lab import Endpoint, Node
 from tsnlab.ptp import capability, config, netdevsim, system
 from tsnlab.ptp.capability import Capability
 from tsnlab.ptp.phc2sys import SYSTEM_CLOCK, Phc2sys
@@ -65,19 +65,27 @@ class Place:
         return f"{self.node}: {role}, {self.timestamping} timestamps on {', '.join(self.interfaces)}{beside}"
 
 
-def plan(lab: Lab, *, gptp: bool, with_phc2sys: bool, options: Mapping[str, Mapping[str, str]]) -> list[Place]:
+def plan(
+    lab: Lab,
+    *,
+    gptp: bool,
+    with_phc2sys: bool,
+    options: Mapping[str, Mapping[str, str]],
+    followers: Sequence[Endpoint] = (),
+) -> list[Place]:
     """What has to run in a lab, the source of time first.
 
     Args:
         gptp: the profile of IEEE 802.1AS instead of the guide's values.
         with_phc2sys: whether phc2sys runs where the guide has it.
         options: by node, options of ptp4l that are set otherwise; they go before those of the lab file.
+        followers: the interfaces whose clocks follow; the talker's and the listener's if none is named.
 
     Raises:
         ConfigError: an option is unknown or its value is not valid.
         CommandError: a node has no such interface.
     """
-    ends = [(end.node, (end.interface,)) for end in (lab.talker, lab.listener)]
+    ends = [(end.node, (end.interface,)) for end in followers or (lab.talker, lab.listener)]
     everyone = [(lab.switch, tuple(lab.spec.nodes[lab.switch].interfaces)), *ends]
     kernels = system.kernels(lab, [node for node, _ in everyone])
     found = []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tsnlab.errors import SyncError
+from tsnlab.lab import Endpoint
 from tsnlab.ptp import config, options, phc2sys, places, pmc, shown, system
 from tsnlab.ptp.clock import GOOD_SAMPLES, Clock
 from tsnlab.ptp.diagnosis import Cause, diagnose
@@ -34,6 +35,7 @@ class Sync:
         gptp: the profile of IEEE 802.1AS instead of the guide's values.
         with_phc2sys: whether phc2sys runs where :mod:`tsnlab.ptp.places` has it.
         options: by node, options of ptp4l that are set otherwise.
+        followers: the interfaces whose clocks follow; the talker's and the listener's if none is named.
 
     Attributes:
         places: what runs where, the source of time first.
@@ -50,10 +52,11 @@ class Sync:
         gptp: bool = False,
         with_phc2sys: bool = True,
         options: Mapping[str, Mapping[str, str]] | None = None,
+        followers: Sequence[Endpoint] = (),
     ) -> None:
         self._lab = lab
         self._record = Record(lab)
-        self.places = places.plan(lab, gptp=gptp, with_phc2sys=with_phc2sys, options=options or {})
+        self.places = places.plan(lab, gptp=gptp, with_phc2sys=with_phc2sys, options=options or {}, followers=followers)
         stamped = all(place.timestamping == "hardware" for place in self.places)
         self.threshold_ns = THRESHOLD_NS if lab.virtual_time or stamped else WALL_CLOCK_THRESHOLD_NS
         self.since_ns = lab.now_ns()
@@ -294,6 +297,7 @@ def launch(
     gptp: bool = False,
     with_phc2sys: bool = True,
     options: Mapping[str, Mapping[str, str]] | None = None,
+    followers: Sequence[Endpoint] = (),
 ) -> Sync:
     """Starts ptp4l on the switch (source of time) and on the talker's and listener's node, and phc2sys beside them.
 
@@ -301,10 +305,10 @@ def launch(
     :mod:`tsnlab.ptp.places`.
 
     Args:
-        gptp, with_phc2sys, options: see :class:`Sync`.
+        gptp, with_phc2sys, options, followers: see :class:`Sync`.
 
     Raises:
         ConfigError: an option is unknown or its value is not valid.
         CommandError: an interface is not there, or a tool is missing.
     """
-    return Sync(lab, gptp=gptp, with_phc2sys=with_phc2sys, options=options)
+    return Sync(lab, gptp=gptp, with_phc2sys=with_phc2sys, options=options, followers=followers)

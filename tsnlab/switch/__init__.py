@@ -31,7 +31,8 @@ def connect(lab: Lab) -> Steps:
         ConfigError: the lab file does not say enough.
         StepError: it is not so in the end.
     """
-    return Steps("Network of the switch", tuple(network.steps(lab)))
+    steps = tuple(network.steps(lab))
+    return Steps("Network of the switch" if steps else "Network of the switch: as it is, by the lab file", steps)
 
 
 def configure(lab: Lab, case: Case) -> Steps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Never
@@ -115,8 +116,10 @@ class PlannedHost:
 
     def put(self, local: Path, path: str) -> None:
         """Records that a file is copied to the node."""
-        self.record.add(self.name, "copy", path=path, text=str(local))
+        what = "tsnlab's programs for nodes" if local.name.startswith("tsnlab-programs-") else str(local)
+        self.record.add(self.name, "copy", path=path, text=what)
         self.node.files[path] = f"copy of {local}"
+        self.node.sums[path] = hashlib.sha256(local.read_bytes()).hexdigest() if local.is_file() else ""
 
     def get(self, path: str, local: Path) -> None:
         """Records that a file is fetched."""

@@ -40,7 +40,7 @@ class PlannedNode:
         filters: by interface and direction, what ``tc filter show`` tells.
         vlans: by port of the bridge, the VLANs that it admits.
         classes: by port, the traffic class of each PCP.
-        files: by path.
+        files: by path; of those that are copied, ``sums`` has the SHA-256.
         services: by name, whether it is active, and whether enabled.
         nics: cards that can be passed on; the driver of each, empty for none.
         containers: those that run; ``inner`` has the nodes that they are.
@@ -55,6 +55,7 @@ class PlannedNode:
     vlans: dict[str, list[int]] = field(default_factory=dict)
     classes: dict[str, list[str]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    sums: dict[str, str] = field(default_factory=dict)
     services: dict[str, tuple[str, str]] = field(default_factory=dict)
     nics: dict[str, Nic] = field(default_factory=dict)
     drivers: dict[str, str] = field(default_factory=dict)
