@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ arrivals = st.lists(
 )
 
 
-def rows(listed: list[tuple[int, int, int | None]]) -> Chunk:
+def rows(listed: Sequence[tuple[int, int, int | None]]) -> Chunk:
     """A chunk of (seq, application latency, scheduled time) in nanoseconds."""
     seq = np.array([one[0] for one in listed], dtype=np.int64)
     start = BASE + seq * ABOUT.cycle_ns
@@ -60,7 +61,7 @@ def everything(statistics: Statistics) -> dict[str, Any]:
             course.times.tolist(),
             course.means.tolist(),
             one.spectrum.density(ABOUT.cycle_ns)[1].tolist(),
-            one.sample.rows().tolist(),
+            one.sample().tolist(),
             one.smoothed_variation_ns(),
             [one.value for one in one.scheduled.largest.list()],
             one.sequences.bursts(),

@@ -70,7 +70,6 @@ class Aggregate:
         counts: rows, and when the first and the last cycle began.
         spectrum: of the scheduled times.
         lost_in: how many packets of the rows have no arrival, by slices of time.
-        sample: seq, interval_start, application latency, scheduled time of some packets that have both.
     """
 
     def __init__(self, arrival: ArrivalColumn | None) -> None:
@@ -81,7 +80,7 @@ class Aggregate:
         self.sequences = Sequences()
         self.counts = Counts()
         self.spectrum = Spectrum()
-        self.sample = Sample(3)
+        self._sample = Sample(3)
         self._last: int | None = None
         self._recent: Integers = np.zeros(0, dtype=np.int64)
 
@@ -101,12 +100,17 @@ class Aggregate:
             if fresh is not None:
                 chunk, arrival = chunk.where(fresh), arrival[fresh]
         else:
-            seq = chunk.columns["seq"]
-            self.sequences.add(seq if arrival.all() else seq[arrival != 0])
+            seq, part = chunk.columns["seq"], _taken(arrival)
+            self.sequences.add(seq if part is None else seq[part])
         if not len(chunk):
             return
         self._count(chunk, arrival)
         self._measure(chunk, arrival)
+
+    def sample(self) -> Integers:
+        """Some packets that have both latencies: seq, interval_start, application latency, scheduled time; (4, n)."""
+        seq, start, program, arrival = self._sample.rows()
+        return np.stack([seq, start, program - start, arrival - start])
 
     def cycle_ns(self) -> int:
         """The cycle as the packets show it, rounded to nanoseconds; 0 if they do not."""
@@ -129,10 +133,11 @@ class Aggregate:
     def _count(self, chunk: Chunk, arrival: Integers) -> None:
         counts = self.counts
         counts.rows += len(chunk)
-        counts.not_stamped += len(chunk) - int(np.count_nonzero(arrival))
+        part = _taken(arrival)
+        counts.not_stamped += 0 if part is None else len(chunk) - int(np.count_nonzero(part))
         starts = self._times(chunk, "interval_start")
-        if not starts.all():
-            starts = starts[starts != 0]
+        part = _taken(starts)
+        starts = starts if part is None else starts[part]
         if len(starts):
             low, high = int(starts.min()), int(starts.max())
             counts.first_start = low if counts.first_start is None else min(low, counts.first_start)
@@ -161,9 +166,8 @@ class Aggregate:
             self._recent = np.concatenate([self._recent, np.abs(steps[-_SMOOTHED:])])[-_SMOOTHED:]
 
     def _choose(self, chunk: Chunk, part: Part, *times: Integers) -> None:
-        start, program, arrival = times if part is None else (one[part] for one in times)
-        seq = chunk.columns["seq"] if part is None else chunk.columns["seq"][part]
-        self.sample.add(seq, start, program - start, arrival - start)
+        columns = (chunk.columns["seq"], *times)
+        self._sample.add(*(columns if part is None else (one[part] for one in columns)))
 
 
 Part = npt.NDArray[np.bool_] | None
@@ -171,7 +175,7 @@ Part = npt.NDArray[np.bool_] | None
 
 def _taken(times: Integers) -> Part:
     """Which times were taken; None if all were, which is the rule and saves copies."""
-    return None if times.all() else times != 0
+    return None if (len(times) and times.min() > 0) or times.all() else times != 0
 
 
 def _both(one: Part, other: Part) -> Part:

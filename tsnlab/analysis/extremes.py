@@ -32,6 +32,8 @@ class Extremes:
 
     def add(self, values: Integers, stream: Integers, seq: Integers, time: Integers) -> None:
         """Takes values and their packets, all of shape (n,)."""
+        if not len(values):
+            return
         rows = self._candidates(values, stream, seq)
         if not len(rows):
             return
@@ -50,21 +52,19 @@ class Extremes:
         return [Extreme(self._sign * one.value, one.stream, one.seq, one.time) for one in self._best]
 
     def _candidates(self, values: Integers, stream: Integers, seq: Integers) -> npt.NDArray[np.intp]:
-        if len(values) and len(self._best) < self._kept:
+        """The rows that may be among the kept ones."""
+        if len(self._best) < self._kept:
             # enough of them to be sure, without sorting all
+            place = min(self._kept, len(values)) - 1
             lead = self._sign * values
-            limit = np.partition(lead, min(self._kept, len(lead)) - 1)[min(self._kept, len(lead)) - 1]
-            return np.flatnonzero(lead <= limit)
-        worst = self._best[-1] if self._best else None
-        if worst is None or not len(values):
-            return np.zeros(0, dtype=np.intp)
+            return np.flatnonzero(lead <= np.partition(lead, place)[place])
+        worst = self._best[-1]
         limit = worst.value * self._sign
-        if self._sign > 0:
-            better = values <= limit if values.min() <= limit else None
-        else:
-            better = values >= limit if values.max() >= limit else None
-        if better is None:
+        if int(values.min()) > limit if self._sign > 0 else int(values.max()) < limit:
             return np.zeros(0, dtype=np.intp)
+        rows = np.flatnonzero(values <= limit if self._sign > 0 else values >= limit)
         # equal values are common where clocks are coarse: only those of earlier packets matter
-        tied = (values == limit) & ((stream > worst.stream) | ((stream == worst.stream) & (seq >= worst.seq)))
-        return np.flatnonzero(better & ~tied)
+        of, numbers = stream[rows], seq[rows]
+        later = (of > worst.stream) | ((of == worst.stream) & (numbers >= worst.seq))
+        kept: npt.NDArray[np.intp] = rows[(values[rows] != limit) | ~later]
+        return kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -34,6 +35,21 @@ class Moments:
         self.count += other.count
         self.total += other.total
         self.squares += other.squares
+
+    @classmethod
+    def of_pages(cls, pages: Mapping[int, Integers], bits: int) -> Moments:
+        """The sums of values that were counted: page `number` has the counts of `number << bits` and those after."""
+        if not pages:
+            return cls()
+        inside = np.arange(1 << bits, dtype=np.int64)
+        table = np.stack([np.ones_like(inside), inside, inside * inside], axis=1)
+        sums = cls()
+        for number, counts in pages.items():
+            # below 2**bits, squares add up to less than 2**63 for 2**(63 - 2 * bits) values
+            count, total, squares = (counts @ table).tolist()
+            base = number << bits
+            sums.merge(cls(count, total + count * base, squares + 2 * base * total + count * base * base))
+        return sums
 
     def mean(self) -> Fraction:
         """The exact mean.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from tsnlab.formats.chunk import Integers
 
@@ -22,10 +23,19 @@ class Sample:
 
     def add(self, seq: Integers, *columns: Integers) -> None:
         """Takes rows: their sequence numbers and the columns to keep, shapes (n,)."""
-        chosen = np.flatnonzero(seq & ((1 << self._shift) - 1) == 0)
-        if not len(chosen):
+        if not len(seq):
             return
-        fresh = np.stack([seq[chosen], *(column[chosen] for column in columns)])
+        step = 1 << self._shift
+        first = -int(seq[0]) & (step - 1)
+        chosen: slice | npt.NDArray[np.intp] = slice(first, None, step)
+        fresh = seq[chosen]
+        # mostly, numbers follow each other: then all rows a step apart are the ones, and no others
+        if int(seq[-1]) - int(seq[0]) != len(seq) - 1 or not bool((np.diff(seq) == 1).all()):
+            chosen = np.flatnonzero(seq & (step - 1) == 0)
+            fresh = seq[chosen]
+        if not len(fresh):
+            return
+        fresh = np.stack([fresh, *(column[chosen] for column in columns)])
         self._rows = np.concatenate([self._rows, fresh], axis=1)
         while self._rows.shape[1] > self._most and self._shift < 32:
             self._shift += 1

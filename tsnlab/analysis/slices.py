@@ -47,20 +47,23 @@ class Slices:
         """Takes values at times, int64 nanoseconds; shapes (n,)."""
         if not len(values):
             return
-        low, high = int(times.min()), int(times.max())
+        if not bool((times[1:] >= times[:-1]).all()):
+            order = np.argsort(times, kind="stable")
+            times, values = times[order], values[order]
+        low, high = int(times[0]), int(times[-1])
         self._fit(low, high)
-        places = times >> self._shift
-        if not bool((places[1:] >= places[:-1]).all()):
-            order = np.argsort(places, kind="stable")
-            places, values = places[order], values[order]
+        places = np.arange(low >> self._shift, (high >> self._shift) + 1)
+        starts = np.searchsorted(times, places[1:] << self._shift)
+        starts = np.concatenate([[0], starts])
+        counts = np.diff(starts, append=len(times))
+        places, starts, counts = (column[counts > 0] for column in (places, starts, counts))
         safe = values
         if int(values.min()) < -_LIMIT or int(values.max()) > _LIMIT:
             safe = np.clip(values, -_LIMIT, _LIMIT)
-        starts = np.flatnonzero(np.concatenate([[True], places[1:] != places[:-1]]))
         rows = np.stack(
             [
-                places[starts],
-                np.diff(np.append(starts, len(places))),
+                places,
+                counts,
                 np.minimum.reduceat(values, starts),
                 np.add.reduceat(safe, starts),
                 np.maximum.reduceat(values, starts),

@@ -37,7 +37,7 @@ class Spectrum:
     """Sums the power of blocks of `BLOCK` packets; the blocks are the same for any grouping of the values."""
 
     def __init__(self) -> None:
-        self._power: Floats = np.zeros(1)
+        self._power: Floats = np.zeros(BLOCK // 2 + 1)
         self._blocks = 0
         self._rest: list[Integers] = []
         self._held = 0
@@ -52,7 +52,7 @@ class Spectrum:
         whole = len(joined) // BLOCK * BLOCK
         for block in joined[:whole].reshape(-1, BLOCK):
             # one by one: the sum of floats is then always made in the same order
-            self._power = self._power + _power(block, _hann(BLOCK))
+            self._power += _power(block, _hann(BLOCK))
         self._blocks += whole // BLOCK
         self._rest = [joined[whole:].copy()]
         self._held = len(joined) - whole
@@ -104,4 +104,9 @@ def _hann(size: int) -> Floats:
 def _power(block: Integers, window: Floats) -> Floats:
     # small numbers only: seen from the first value, then from the mean of the block
     deltas = (block - block[0]).astype(np.float64)
-    return np.abs(np.fft.rfft((deltas - deltas.mean()) * window)) ** 2
+    deltas -= deltas.mean()
+    deltas *= window
+    lines = np.fft.rfft(deltas)
+    power: Floats = lines.real**2
+    power += lines.imag**2
+    return power

@@ -25,24 +25,33 @@ class Tally:
     """Counts values, shape (n,), int64; mergeable.
 
     Attributes:
-        moments: the exact sums.
         lowest: of all values, None without any.
         highest: likewise.
         shift: bins are 2**shift wide; 0 as long as all counts are exact to 1 ns.
     """
 
     def __init__(self, most_pages: int = MOST_PAGES) -> None:
-        self.moments = Moments()
         self.lowest: int | None = None
         self.highest: int | None = None
         self.shift = 0
         self._most_pages = most_pages
         self._pages: dict[int, Integers] = {}
+        self._known: Moments | None = None  # what the pages say, until they say something else
+        self._sums: Moments | None = None  # as soon as bins may be wider than 1 ns and do not tell them any more
+
+    @property
+    def moments(self) -> Moments:
+        """The exact sums."""
+        if self._sums is not None:
+            return self._sums
+        if self._known is None:
+            self._known = Moments.of_pages(self._pages, _PAGE_BITS)
+        return self._known
 
     @property
     def count(self) -> int:
         """How many values there are."""
-        return self.moments.count
+        return sum(int(page.sum()) for page in self._pages.values())
 
     @property
     def resolution(self) -> int:
@@ -53,10 +62,13 @@ class Tally:
         """Counts values."""
         for start in range(0, len(values), _BLOCK):
             block = values[start : start + _BLOCK]
-            self.moments.add(block)
             low, high = int(block.min()), int(block.max())
             self._stretch(low, high)
-            if high - low <= 4 * len(block):
+            narrow = high - low <= 4 * len(block)
+            self._sum_from_now_on(len(block) if not narrow else ((high - low) >> _PAGE_BITS) + 2)
+            if self._sums is not None:
+                self._sums.add(block)
+            if narrow:
                 self._add_narrow(block, low, high)
             else:
                 # a histogram of this width would be longer than the values are many
@@ -66,7 +78,9 @@ class Tally:
         """Counts all values that another tally has counted."""
         if other.lowest is None or other.highest is None:
             return
-        self.moments.merge(other.moments)
+        self._sum_from_now_on(self._most_pages + 1 if other._sums is not None else len(other._pages))
+        if self._sums is not None:
+            self._sums.merge(other.moments)
         self._stretch(other.lowest, other.highest)
         if other.shift > self.shift:
             self._widen(other.shift)
@@ -120,6 +134,11 @@ class Tally:
         assert self.highest is not None
         return min(upper, self.highest)
 
+    def _sum_from_now_on(self, more_pages: int) -> None:
+        """Takes the sums from the pages for the last time, if so many more of them could be too many."""
+        if self._sums is None and len(self._pages) + more_pages > self._most_pages:
+            self._sums, self._known = self.moments, None
+
     def _stretch(self, low: int, high: int) -> None:
         self.lowest = low if self.lowest is None else min(self.lowest, low)
         self.highest = high if self.highest is None else max(self.highest, high)
@@ -133,9 +152,10 @@ class Tally:
             return
         steps = values - start
         counts = np.bincount(steps >> self.shift if self.shift else steps, minlength=(last - first + 1) << _PAGE_BITS)
-        rows = counts.reshape(-1, _PAGE)
-        for row in np.flatnonzero(rows.any(axis=1)).tolist():
-            self._add_page(first + row, rows[row])
+        for row, page in enumerate(counts.reshape(-1, _PAGE)):
+            # where a page is there already, adding nothing is quicker than looking for something
+            if first + row in self._pages or page.any():
+                self._add_page(first + row, page)
         self._fit()
 
     def _insert(self, values: Integers, counts: Integers) -> None:
@@ -167,6 +187,7 @@ class Tally:
         return shift
 
     def _add_page(self, number: int, counts: Integers) -> None:
+        self._known = None
         page = self._pages.get(number)
         if page is None:
             self._pages[number] = counts.astype(np.int64)

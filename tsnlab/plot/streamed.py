@@ -275,7 +275,7 @@ def _inside(tally: Tally, window: tuple[int, int] | None) -> str:
 
 def _scatter(axes: Axes, one: Aggregate, cycle_ns: int) -> None:
     """Scheduled time against when in its cycle the program sent: flat if gates decide, a diagonal if not."""
-    _, _, sent, scheduled = one.sample.rows()
+    _, _, sent, scheduled = one.sample()
     if not len(sent):
         dress(axes, "Scheduled time by when the program sends")
         empty_note(axes, "no packets")
