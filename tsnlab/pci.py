@@ -74,7 +74,7 @@ def scan(host: Host) -> tuple[Device, ...]:
     Raises:
         CommandError: it has no PCI.
     """
-    lines = host.run(["sh", "-c", _SCAN]).stdout.splitlines()
+    lines = host.run(["sh", "-c", _SCAN, "pci"]).stdout.splitlines()
     return tuple(_device(line) for line in lines if line.count("|") == 7)
 
 

@@ -7,7 +7,6 @@ plan
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -67,7 +66,7 @@ class Plan:
         lines += ["", self.ended] if self.ended else []
         if len(self.journal):
             lines += ["", "## When the lab is closed, or by `tsnlab undo` after a crash"]
-            lines += [f"{node}$ {shlex.join(argv)}" for node, argv in self.journal.entries]
+            lines += [str(Entry("", node, "run", argv)) for node, argv in self.journal.entries]
         return "\n".join(lines)
 
     def _places(self) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tsnlab.hosts.planned.node import Answer, PlannedNode
 
 _WITH_VALUE = ("-e", "-u", "-w", "--env", "--user", "--workdir")
@@ -19,6 +21,13 @@ def docker(node: PlannedNode, words: list[str]) -> Answer:
         return _exec(node, words[1:])
     if verb == "rm":
         node.containers.discard(words[-1])
+    if verb == "info" and "{{json .Runtimes}}" in words:
+        told = "".join(text for path, text in node.files.items() if "docker" in path)
+        return Answer(
+            json.dumps({name: {} for name in ("runc", *(["kata-runtime"] if "kata-runtime" in told else []))})
+        )
+    if verb == "version" and "{{.Server.Version}}" in words:
+        return Answer("19.03.8\n")
     if verb in ("inspect", "ps", "images", "image", "info", "version", "logs"):
         return Answer()
     return Answer(changes=True)

@@ -39,6 +39,11 @@ def ls(node: PlannedNode, words: list[str]) -> Answer:
     return Answer("".join(f"{name}\n" for name in sorted(names))) if names else Answer(status=2)
 
 
+def readlink(node: PlannedNode, words: list[str]) -> Answer:
+    """``readlink [-f] FILE``; nothing is a link."""
+    return Answer(f"{words[-1]}\n")
+
+
 def test(node: PlannedNode, words: list[str]) -> Answer:
     """``test -e FILE``, and the like."""
     if words[0] == "!":

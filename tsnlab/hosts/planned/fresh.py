@@ -34,6 +34,9 @@ machine_type = "pc"
 [agent.kata]
 """
 
+_BANNER = "Linux version 5.4.32 (root@build) (gcc version 9.3.0) #1 SMP"
+"""Of the guest's kernel; which one it is, only the real guest can say."""
+
 _GUEST_PROCESSORS = 3
 """Of the guide's guest: one that Kata gives, and two more; igb uses no more queues than there are."""
 
@@ -64,6 +67,8 @@ def _node(spec: LabFile, name: str, node: Node, now_ns: int) -> PlannedNode:
     for interface, described in node.interfaces.items():
         queues = described.queues if node.container is None else min(described.queues, _GUEST_PROCESSORS)
         found.add_link(interface, queues=queues, address=described.mac, up=not hardware)
+    if node.container is not None:
+        found.files["/proc/version"] = f"{_BANNER}\n"
     if node.bridge is not None:
         _make_switch(found, node, hardware)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -110,6 +111,9 @@ class PlannedHost:
         program = _OWN / path.rpartition("-")[2] if path.endswith(".py") else None
         if program is not None and program.is_file():
             self.record.add(self.name, "copy", path=path, text=f"tsnlab/node/{program.name}")
+        elif path in self.node.files:
+            lines = difflib.unified_diff(self.node.files[path].splitlines(), text.splitlines(), lineterm="", n=1)
+            self.record.add(self.name, "edit", path=path, text="\n".join(list(lines)[2:]))
         else:
             self.record.add(self.name, "write", path=path, text=text)
         self.node.files[path] = text

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["run", "start", "stop", "write", "copy", "wait", "note"]
+Kind = Literal["run", "start", "stop", "write", "edit", "copy", "wait", "note"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Entry:
         section: the part of the plan it belongs to: the heading of a notebook's cell.
         node: where; empty for what is no node's.
         argv: the command.
-        path, text: the file that is written, and its content.
+        path, text: the file that is written, and its content; of one that is there already, what is changed in it.
     """
 
     section: str
@@ -40,6 +40,8 @@ class Entry:
         if self.kind == "write":
             end = "" if self.text.endswith("\n") or not self.text else "\n"
             return f"{self.node}$ cat > {shlex.quote(self.path)} <<'END'\n{self.text}{end}END"
+        if self.kind == "edit":
+            return f"{self.node}: in {self.path}\n{self.text}"
         if self.kind == "copy":
             return f"{self.node}: {self.text} is copied to {self.path}"
         if self.kind == "wait":

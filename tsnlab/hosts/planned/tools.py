@@ -21,6 +21,7 @@ _TOOLS: dict[str, Tool] = {
     "ip": network.ip,
     "ls": files.ls,
     "lspci": network.lspci,
+    "readlink": files.readlink,
     "nerdctl": containers.docker,
     "phc_ctl": clocks.phc_ctl,
     "pmc": clocks.pmc,
