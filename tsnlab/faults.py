@@ -14,7 +14,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tsnlab import files, programs
+from tsnlab import device_faults, files, programs
 from tsnlab.errors import ConfigError
 from tsnlab.hosts.virtual import VirtualProcess
 from tsnlab.lab import Endpoint
@@ -65,6 +65,10 @@ def _follower(sync: Sync, node: str) -> Clock:
 @contextmanager
 def link_down(lab: Lab, end: Endpoint) -> Iterator[None]:
     """The cable is unplugged from an interface, and plugged in again."""
+    if device_faults.is_device(lab, end):
+        with device_faults.unplugged(lab, end):
+            yield
+        return
     plug = network.plug(lab.spec, end)
     lab.host(network.CABLES).run(["ip", "link", "set", plug, "down"])
     try:

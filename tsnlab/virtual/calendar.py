@@ -118,6 +118,16 @@ class Calendar:
         self._shared.running = _GUEST
         self._send(Op.RUN, now_ns)
 
+    def settle(self) -> None:
+        """Moves the time on to where the waiting guest may be, for something that is done to a device from outside.
+
+        A guest that runs freely does not tell the time: it has come no further than it was allowed to, and not
+        beyond what happens next.
+        """
+        if self.waiting:
+            reached_ns = min(self._words[_FREE_UNTIL], self._shared.request_ns, self.agenda.next_ns)
+            self._words[_NOW] = max(self._words[_NOW], reached_ns)
+
     def close(self) -> None:
         """Hangs up: a guest that is still there panics and ends."""
         self.listener.close()

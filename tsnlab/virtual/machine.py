@@ -17,7 +17,7 @@ from typing import Protocol
 
 from tsnlab.closing import Closing
 from tsnlab.deadline import Deadline
-from tsnlab.errors import DeadlineError, MachineError
+from tsnlab.errors import DeadlineError, DeviceError, MachineError
 from tsnlab.virtual import agent, xstate
 from tsnlab.virtual.calendar import Calendar
 from tsnlab.virtual.device.agenda import Agenda
@@ -179,7 +179,10 @@ class Machine(Closing):
                 grace = Deadline(GRACE_S) if grace.seconds is None else grace
                 if grace.expired:
                     self._fail(f"hangs: no {waited_for}, and no time passes in it")
-            self._turn()
+            try:
+                self._turn()
+            except DeviceError as error:
+                self._fail(f"cannot go on: {error}", DeviceError)
         else:
             return
         if not interrupt.requested:
@@ -309,7 +312,7 @@ class Machine(Closing):
             self._console_file.flush()
         return True
 
-    def _fail(self, how: str) -> None:
+    def _fail(self, how: str, kind: type[MachineError] = MachineError) -> None:
         """Reports a kernel that is gone or useless, with the end of its console, and removes what is left."""
         assert self._process is not None
         status = self._process.kill()
@@ -317,7 +320,7 @@ class Machine(Closing):
         self._read_console()
         end = "\n".join(f"  {line}" for line in self.console.splitlines()[-40:]) or "  (nothing)"
         self.close()
-        raise MachineError(f"the virtual lab's kernel {how} (status {status}); the end of its console:\n{end}")
+        raise kind(f"the virtual lab's kernel {how} (status {status}); the end of its console:\n{end}")
 
 
 def _socket(number: int) -> str:
