@@ -21,6 +21,7 @@ class Journal:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._undo: list[tuple[str, tuple[str, ...]]] = []
+        self._left = False
 
     def will_change(self, node: str, undo: Sequence[str]) -> None:
         """Notes the command that will undo the change a step is about to make."""
@@ -53,10 +54,14 @@ class Journal:
     def unwind(self, host: Callable[[str], Host]) -> None:
         """Runs the undo commands, newest first; one that fails does not keep the others from being run.
 
+        Changes that were left (:meth:`leave`) stay.
+
         Raises:
             CommandError: the first that failed, after all were tried.
             HostError, DeadlineError: a node did not answer; what is to be undone there stays in the journal.
         """
+        if self._left:
+            return
         failed: list[Result] = []
         lost: list[tuple[tuple[str, tuple[str, ...]], TsnlabError]] = []
         while self._undo:
@@ -93,8 +98,8 @@ class Journal:
         Returns:
             How many changes stay.
         """
-        count, self._undo = len(self._undo), []
-        return count
+        self._left = True
+        return len(self._undo)
 
     @property
     def entries(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

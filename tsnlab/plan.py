@@ -55,7 +55,7 @@ class Plan:
 
     def __str__(self) -> str:
         lines = [f"plan for the lab {self.spec.name}: {len(self.commands())} commands; nothing was connected to"]
-        lines += ["assumed:", *(f"  - {words}" for words in ASSUMED)]
+        lines += ["assumed:", *(f"  - {words}" for words in ASSUMED[self.spec.kind])]
         lines += ["where:", *(f"  - {words}" for words in self._places())]
         section = ""
         for entry in self.entries:
@@ -117,15 +117,16 @@ class PlannedLab(Lab):
         return self.spec.kind == "virtual" and self.spec.kernel == "built"
 
     def now_ns(self) -> int:
-        """The time of the plan, which stands still."""
+        """The time of the plan, which stands still but for what is waited for."""
         return self._now_ns
 
     def wait(self, done: Callable[[], bool], waited_for: str, *, lab_seconds: float, wall_seconds: float = 60) -> bool:
-        """Hands over what programs would have said, and notes what is waited for, which then has come."""
+        """Hands over what programs would have said, and notes what is waited for; a second passes."""
         for host in self._hosts.values():
             for process in host.processes:
                 process.speak()
         self.plan.record.add("", "wait", text=waited_for)
+        self._now_ns += SECOND
         return done()
 
     @property
@@ -167,6 +168,7 @@ def dry_run(lab: Lab) -> Iterator[Plan]:
         "journal": planned.journal,
         "programs": planned.programs,
         "folder": None,
+        "programs": {},
     }
     own = {name: vars(lab)[name] for name in stand_ins if name in vars(lab)}
     vars(lab).update(stand_ins)

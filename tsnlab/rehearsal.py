@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,9 @@ def _execute(path: Path, values: Mapping[str, Any], opened: list[PlannedLab]) ->
         if opened:
             opened[-1].plan.record.section = title
         try:
-            exec(compile(source, f"{path.name}, {cell['id']}", "exec"), names)
+            # what a notebook prints is about numbers that there are none of
+            with redirect_stdout(StringIO()):
+                exec(compile(source, f"{path.name}, {cell['id']}", "exec"), names)
         except EndOfPlan as end:
             opened[-1].plan.ended = f"The plan ends here. {end}"
             return

@@ -63,3 +63,13 @@ def test_without_a_journal_it_is_said(path):
     path.write_text("no\n")
     with pytest.raises(ConfigError, match="not a journal"):
         Journal.read(path)
+
+
+def test_what_is_left_stays_and_is_undone_from_the_disk(path, tmp_path):
+    journal = Journal(path)
+    journal.will_change("here", _note(tmp_path, "undone"))
+    assert journal.leave() == 1
+    journal.unwind(LocalHost)
+    assert not (tmp_path / "log").exists()
+    Journal.read(path).unwind(LocalHost)
+    assert (tmp_path / "log").read_text() == "undone\n"

@@ -8,13 +8,17 @@ from tsnlab.hosts.planned import switching
 from tsnlab.hosts.planned.node import Nic, PlannedNode
 from tsnlab.lab import InContainer, LabFile, Node
 
-ASSUMED = (
+_MACHINES = (
     "every node is reached, may be changed, and has the tools that the guide installs (docker 19, Kata 1.11, linuxptp)",
     "interfaces are there, down, without VLANs and qdiscs of their own; they stamp frames by clocks of their own",
     "the switch runs NetworkManager; its ports are in no bridge; PCP n is traffic class n",
     "the NIC to pass on is bound to igb, alone in IOMMU group 16 (the guide's number; it is read every time)",
 )
-"""What a plan takes for granted, in words."""
+
+_NAMESPACES = ("the lab is booted and wired, and nothing else has been done in it",)
+
+ASSUMED = {"hardware": _MACHINES, "virtual": _NAMESPACES}
+"""What a plan takes for granted, in words, by kind of lab."""
 
 KATA_CONFIG = "/usr/share/defaults/kata-containers/configuration.toml"
 
