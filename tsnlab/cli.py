@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tsnlab
 from tsnlab import analyse
-from tsnlab.commands import Commands, add_results, check, plan, reports, sweep, undo
+from tsnlab.commands import Commands, add_results, check, plan, prove, reports, sweep, undo
 from tsnlab.commands.status import ERROR, INTERRUPTED, OK, exit_status
 from tsnlab.errors import TsnlabError
 
@@ -24,6 +24,7 @@ _MORE: tuple[Callable[[Commands], None], ...] = (
     check.add,
     undo.add,
     plan.add,
+    prove.add,
 )
 """What adds further commands."""
 

@@ -46,7 +46,7 @@ def channels(lab: Lab, case: Case) -> Steps:
     Raises:
         CommandError: the interface cannot have so many.
     """
-    return Steps("Transmit queues", (_channels(lab, lab.talker, case.taprio.queue_count if case.taprio else 1),))
+    return Steps("Transmit queues", (queues(lab, lab.talker, case.taprio.queue_count if case.taprio else 1),))
 
 
 def vlan_name(end: Endpoint, case: Case) -> str:
@@ -128,7 +128,12 @@ def _vlan_of(link: dict[str, Any] | None) -> str:
     return "not there" if link is None else str(Vlan.from_ip_json(link))
 
 
-def _channels(lab: Lab, end: Endpoint, wanted: int) -> Step:
+def queues(lab: Lab, end: Endpoint, wanted: int) -> Step:
+    """Gives an interface at least so many transmit queues.
+
+    Raises:
+        CommandError: it cannot have so many.
+    """
     doing = Doing(lab.host(end.node))
     before = transmit_queues(doing.host, end.interface)
     if before < wanted:

@@ -49,6 +49,8 @@ class Clock:
     _begin: Callable[[], Process] | None = None
     _settled: int = 0
     _said_before: str = ""
+    _since: int = 0
+    """Offsets from here on are those of the program as it runs now."""
 
     def start(self, host: Host, argv: Sequence[str], on_line: Callable[[str], None]) -> None:
         """Starts the program; it is started anew the same way."""
@@ -71,11 +73,22 @@ class Clock:
         """Starts the program anew if it has ended without being told to, up to a limit; each end is counted."""
         if not self.ended or not self.restarts_left or self._begin is None:
             return
-        assert self.process is not None
         self.ends.append((now_ns, self.how_it_ended()))
         self.restarts_left -= 1
+        self._renew()
+
+    def again(self) -> None:
+        """Ends the program and starts it anew, as it only sets its clock in the beginning."""
+        if self.process is not None and self._begin is not None:
+            self.process.stop()
+            self._renew()
+
+    def _renew(self) -> None:
+        assert self.process is not None
+        assert self._begin is not None
         self._said_before += self.process.stderr
         self.state = "starting"
+        self._since = len(self.offsets)
         self.process = self._begin()
 
     def how_it_ended(self) -> str:
@@ -125,7 +138,7 @@ class Clock:
     @property
     def locked(self) -> bool:
         """Whether it follows its source closely enough."""
-        last = [offset for _, offset in self.offsets[-self.good_samples :]]
+        last = [offset for _, offset in self.offsets[self._since :][-self.good_samples :]]
         good = len(last) == self.good_samples and all(offset.worst_ns <= self.threshold_ns for offset in last)
         return self.following and good and not self.ended
 

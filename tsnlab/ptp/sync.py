@@ -109,6 +109,16 @@ class Sync:
         for clock in self.everyone:
             clock.supervise(self._lab.now_ns())
 
+    def again(self, node: str) -> Sync:
+        """Starts the ptp4l and phc2sys of a node anew: they set a clock in the beginning only.
+
+        For an interface that was reset (`ethtool -L`, etf with offload), which sets its clock to the system's.
+        """
+        for clock in self.everyone:
+            if clock.node == node:
+                clock.again()
+        return self
+
     def wait_locked(
         self, lab_seconds: float = 60.0, *, threshold_ns: int | None = None, samples: int = GOOD_SAMPLES
     ) -> Sync:

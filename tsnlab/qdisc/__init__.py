@@ -95,7 +95,7 @@ def replace_root(
     lab.journal.will_change(end.node, undo(doing.host, end.interface))
     base_time_ns = start.base_time(lab, end.node, taprio)
     requests = [kernel.taprio(taprio, base_time_ns, handle), *children.values()]
-    rebuilt = kernel.rebuild(doing, end.interface, requests, start.poke(lab, taprio, set(children)))
+    rebuilt = kernel.rebuild(doing, end.interface, requests, start.poke(lab, end.node, taprio, set(children)))
     top = find(rebuilt.qdiscs, "taprio")
     if rebuilt.queued is not None and (top is None or "admin" in top["options"]):
         raise StepError(

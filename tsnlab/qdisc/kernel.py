@@ -1,7 +1,7 @@
 """The qdiscs of an interface as the kernel has them: replaced, read, and asked whether their gates move.
 
 Where this machine's Python runs beside the interface, over netlink, by a program on the node; elsewhere by ``tc``
-(:mod:`tsnlab.qdisc.plain`), and only the frames that show whether gates move are sent by that program, copied there.
+(:mod:`tsnlab.qdisc.plain`), and only the frames that show whether gates move are sent by that program, brought there.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tsnlab import node
+from tsnlab import node, programs
 from tsnlab.hosts import Host
 from tsnlab.qdisc import netlink, plain, refusal
 from tsnlab.schedule import Etf, Taprio
 from tsnlab.steps import Doing
 
 _PROGRAM = Path(node.__file__).parent / "qdisc.py"
-_COPY = "/tmp/tsnlab-qdisc.py"
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def etf(value: Etf, parent: str, offload: bool) -> Request:
 
 def beside(host: Host) -> bool:
     """Whether this machine's Python and files are there on a host."""
-    return bool(getattr(host, "shares_files", False))
+    return programs.shared(host)
 
 
 def program(interface: str, *arguments: str) -> list[str]:
@@ -105,11 +104,13 @@ class Poke:
         priorities: of the frames; none sends none.
         wait_ns: after so long none may be queued any more.
         patience_ns: so long a schedule may wait for its base time before they are sent.
+        program: how the program that sends them is begun on a node that has not this machine's files.
     """
 
     priorities: tuple[int, ...]
     wait_ns: int
     patience_ns: int = 3_000_000_000
+    program: tuple[str, ...] = ()
 
     def order(self) -> dict[str, Any]:
         """For the program on the node."""
@@ -117,20 +118,10 @@ class Poke:
 
 
 def poke_now(host: Host, interface: str, frames: Poke) -> int:
-    """Sends them now; returns how many are still queued after the wait.
-
-    Raises:
-        CommandError: a node that has not this machine's files has no python3, either.
-    """
-    argv = program(interface, "poke", json.dumps(frames.order()))
-    if not beside(host):
-        host.write_text(_COPY, _PROGRAM.read_text(encoding="utf-8"))
-        argv = ["python3", "-E", "-S", _COPY, *argv[4:]]
-    try:
-        return int(json.loads(host.run(argv).stdout)["queued"])
-    finally:
-        if not beside(host):
-            host.run(["rm", "-f", _COPY], check=False)
+    """Sends them now; returns how many are still queued after the wait."""
+    order = json.dumps(frames.order())
+    argv = [*frames.program, interface, "poke", order] if frames.program else program(interface, "poke", order)
+    return int(json.loads(host.run(argv).stdout)["queued"])
 
 
 def show(host: Host, interface: str, *, exact: bool = False) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tsnlab import programs
 from tsnlab.errors import StepError
 from tsnlab.lab import Endpoint
 from tsnlab.qdisc import kernel
@@ -45,10 +46,11 @@ def base_time(lab: Lab, node: str, taprio: Taprio) -> int:
     return taprio.base_time_from(lab.reference_ns, now_ns + _MACHINE_LEAD_NS)
 
 
-def poke(lab: Lab, taprio: Taprio, timed: set[int]) -> Poke:
+def poke(lab: Lab, where: str, taprio: Taprio, timed: set[int]) -> Poke:
     """Frames that get out within two cycles if the gates move, sent when the schedule has begun.
 
     Args:
+        where: the node.
         timed: queues with a qdisc of their own: etf would drop what has no launch time.
     """
     if taprio.flags == FULL_OFFLOAD:
@@ -56,7 +58,9 @@ def poke(lab: Lab, taprio: Taprio, timed: set[int]) -> Poke:
         return Poke((), 0, 0)
     able = [p for p in _ORDINARY_PRIORITIES if taprio.spans(taprio.traffic_class(p)) and taprio.queue(p) not in timed]
     lead = _LEAD_NS if lab.virtual_time else _MACHINE_LEAD_NS
-    return Poke(tuple(able), 2 * taprio.cycle_ns + _OWN_TIME_NS, lead + _PATIENCE_NS)
+    here = programs.shared(lab.host(where))
+    program = () if here else tuple(programs.command(lab, where, "qdisc.py"))
+    return Poke(tuple(able), 2 * taprio.cycle_ns + _OWN_TIME_NS, lead + _PATIENCE_NS, program)
 
 
 def check_gates(lab: Lab, end: Endpoint) -> None:
@@ -67,7 +71,7 @@ def check_gates(lab: Lab, end: Endpoint) -> None:
 
     Raises:
         StepError: they stand still; says what to do.
-        CommandError: the node has no python3 to send the frames with.
+        CommandError: the frames cannot be sent.
     """
     host = lab.host(end.node)
     qdiscs = show(host, end.interface)
@@ -75,7 +79,7 @@ def check_gates(lab: Lab, end: Endpoint) -> None:
     if top is None:
         return
     taprio = Taprio.from_tc_json(top["options"])
-    frames = poke(lab, taprio, _timed(qdiscs))
+    frames = poke(lab, end.node, taprio, _timed(qdiscs))
     if frames.priorities:
         require_moving(end, taprio, kernel.poke_now(host, end.interface, frames))
 
