@@ -259,7 +259,8 @@ class Sync:
             problems += self._jump_texts(self.jumps())
         problems += [] if samples else ["no offset was seen"]
         worst = max(samples, default=0)
-        limit = self.threshold_ns + queueing_ns
+        stamped_in_software = any(place.timestamping == "software" for place in self.places)
+        limit = self.threshold_ns + (queueing_ns if stamped_in_software else 0)
         if worst > limit:
             problems.append(f"an offset of {worst} ns is above {limit} ns")
         if max(beside, default=0) > self.threshold_ns:
