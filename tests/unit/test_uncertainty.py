@@ -3,10 +3,13 @@
 import pytest
 
 from tsnlab import packets
-from tsnlab.analysis.indicators import scheduled_times_ns
+from tsnlab.analysis.indicators import indicators, scheduled_times_ns
 from tsnlab.analysis.uncertainty import resolution_ns, settled, uncertainties
 from tsnlab.calibration import PathDelay
+from tsnlab.case import load_case
 from tsnlab.errors import ConfigError
+from tsnlab.report import beside
+from tsnlab.report.glance import glance
 
 START, CYCLE = 1_588_055_400_000_000_000, 2_000_000
 
@@ -41,6 +44,13 @@ def test_the_application_latency_is_taken_on_one_clock(frame):
     assert uncertainties(frame).rt_app_latency.sync_ns == 0
 
 
+def test_one_clock_for_both_ends_has_no_difference(frame):
+    about = packets.info(frame)
+    one = about.model_copy(update={"sync": {"ok": True, "worst_offset_ns": 24_384, "one_clock": True}})
+    found = uncertainties(packets.attach(frame, one))
+    assert (found.scheduled_times.sync_ns, found.network_jitter.single_ns) == (0, 32)
+
+
 def test_without_synchronisation_nothing_is_known_between_two_clocks(frame):
     about = packets.info(frame).model_copy(update={"sync": {"ok": False, "why": "ptp4l was not running"}})
     found = uncertainties(packets.attach(frame, about))
@@ -72,3 +82,25 @@ def test_an_implausible_path_delay_is_flagged(delays, gate, message):
 
 def test_a_plausible_path_delay_is_not_flagged():
     assert PathDelay((4_144, 4_208), 4_112).implausible(100_000) == []
+
+
+def test_every_indicator_on_the_first_screen_carries_its_uncertainty(frame):
+    case = load_case("case2")
+    text = repr(beside(frame, case))
+    assert "each ±" in text
+    # two clocks of 64 ns and a step of 32 ns: 0.160 us for a scheduled time, 160 ns for the jitter
+    rows = {line.split("  ")[0]: line for line in text.splitlines()}
+    assert " 0.160 " in rows["Scheduled times"]
+    assert " 160.0 " in rows["TSN network jitter"]
+    unsure = uncertainties(frame).to_json()
+    run = {
+        "run": "r",
+        "case": "case2",
+        "status": "done",
+        "started": "2026-01-01",
+        "indicators": indicators(frame).to_json()["indicators"],
+        "uncertainty": unsure,
+    }
+    first = glance(run).cards[0]
+    assert first.each == "0.160"
+    assert dict(first.facts)["each value ±"] == "0.160"

@@ -5,7 +5,9 @@ Three parts, each a half-width in nanoseconds:
 - **synchronisation**: a scheduled time is the difference of two clocks, the talker's, which its cycles are counted by,
   and the listener's. Both follow the same source, each within the worst offset that was seen: twice that. The
   application latency is taken on one clock, and has no such part. The jitter is a difference of scheduled times, in
-  which what is constant cancels: what is left is at most the same.
+  which what is constant cancels: what is left is at most the same. Where talker and listener are read by one and the
+  same clock (`one_clock`, namespaces of one kernel with timestamps in software) there is no such part at all, whatever
+  offset their ptp4l has seen: it is what its messages waited for other frames.
 - **resolution**: the step of the timestamps, as they show it themselves: the smallest difference between two values
   that differ; if all are the same, the greatest step that they and the cycle are multiples of.
 - **count**: the mean of N values is known to 1.96 standard deviations over the root of N (95 %, values that do not
@@ -106,6 +108,8 @@ def uncertainties(frame: pd.DataFrame) -> Uncertainties:
     about = packets.info(frame)
     offset = about.sync.get("worst_offset_ns")
     between = 2 * int(offset) if isinstance(offset, int | float) else None
+    if about.sync.get("one_clock"):
+        between = 0
     arrivals = resolution_ns(scheduled_times_ns(frame), about.cycle_ns)
     programs = resolution_ns(rt_app_latency_ns(frame), about.cycle_ns)
     return Uncertainties(

@@ -240,7 +240,8 @@ class Sync:
                 have waited for frames of other traffic.
 
         Returns:
-            ``ok``, ``worst_offset_ns``, ``samples``, ``restarts``, and ``why`` if they were not.
+            ``ok``, ``worst_offset_ns``, ``samples``, ``restarts``, ``one_clock`` (whether talker and listener are read
+            by one and the same), and ``why`` if they were not.
         """
         self.look()
         samples = [offset.worst_ns for clock in self.clocks for offset in clock.between(start_ns, end_ns)]
@@ -271,8 +272,15 @@ class Sync:
             "samples": len(samples),
             "threshold_ns": limit,
             "restarts": len(ends),
+            "one_clock": self._one_clock(),
             "why": "; ".join(problems),
         }
+
+    def _one_clock(self) -> bool:
+        """Whether all times of the stream are read from one kernel's clock, so that no difference of clocks is in them."""
+        ends = {self._lab.talker.node, self._lab.listener.node}
+        stamped = any(place.timestamping == "hardware" for place in self.places if place.node in ends)
+        return not stamped and any(ends <= set(nodes) for nodes in self._kernels)
 
     # --- kept and shown -----------------------------------------------------------------------------
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from tsnlab.analysis.table import Table
     from tsnlab.case import Case
 
-_HEADER = ("", "", "measured", "spread", "guide", "spread")
-_ALIGN = "llrrrr"
+_HEADER = ("", "", "measured", "each ±", "spread", "guide", "spread")
+_ALIGN = "llrrrrr"
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,10 +46,13 @@ def beside(packets: pd.DataFrame, case: Case) -> Beside:
         ConfigError: the table carries no description.
     """
     from tsnlab.analysis.indicators import indicators
+    from tsnlab.analysis.uncertainty import uncertainties
 
     summaries = indicators(packets).to_json()["indicators"]
+    unsure = uncertainties(packets).to_json()
     guide = case.guide.model_dump()
-    return Beside(tuple(card(name, one, guide[name]) for name, one in summaries.items()), case.guide.source)
+    cards = [card(name, one, guide[name], unsure.get(name.rpartition("_")[0])) for name, one in summaries.items()]
+    return Beside(tuple(cards), case.guide.source)
 
 
 def indicator_table(runs: Sequence[Mapping[str, Any]]) -> str:
@@ -68,7 +71,7 @@ def indicator_table(runs: Sequence[Mapping[str, Any]]) -> str:
 
 def _row(one: Card) -> tuple[str, ...]:
     ours, guide = (_span(*ends) for ends in ((one.low, one.high), (one.guide_low, one.guide_high)))
-    return (one.title, one.unit, ours, one.spread or "-", guide, one.guide_spread or "-")
+    return (one.title, one.unit, ours, one.each or "-", one.spread or "-", guide, one.guide_spread or "-")
 
 
 def _span(low: str, high: str) -> str:

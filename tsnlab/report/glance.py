@@ -45,6 +45,9 @@ class Card:
     low: str
     high: str
     spread: str
+    each: str
+    """Half-width of a single value's uncertainty, from clocks and resolution; "" if nothing is known of it."""
+
     facts: tuple[tuple[str, str], ...]
     guide_low: str
     guide_high: str
@@ -76,7 +79,7 @@ class Glance:
 def glance(run: Mapping[str, Any]) -> Glance:
     """What a page says first about the run that a run.json describes, however far the run has come."""
     tone, verdict = judgement(run)
-    indicators, guide = run.get("indicators", {}), run.get("guide", {})
+    indicators, guide, unsure = run.get("indicators", {}), run.get("guide", {}), run.get("uncertainty", {})
     badges = list(run.get("badges", ()))
     return Glance(
         run=run["run"],
@@ -87,7 +90,11 @@ def glance(run: Mapping[str, Any]) -> Glance:
         verdict=verdict,
         error="" if run["status"] in ("done", "failed") else str(run.get("error", "")),
         badges=tuple(badges if run.get("complete", True) else ["incomplete", *badges]),
-        cards=tuple(card(name, indicators[name], guide.get(name)) for name in TITLES if name in indicators),
+        cards=tuple(
+            card(name, indicators[name], guide.get(name), unsure.get(name.rpartition("_")[0]))
+            for name in TITLES
+            if name in indicators
+        ),
         facts=tuple(_facts(run)),
         verdicts=tuple(run.get("verdicts", ())),
         started=str(run["started"]).replace("T", " ").replace("+00:00", " UTC"),
@@ -114,15 +121,26 @@ def judgement(run: Mapping[str, Any]) -> tuple[Tone, str]:
     return endings.get(status, ("plain", "Not finished"))
 
 
-def card(name: str, summary: Mapping[str, Any], guide: Span | None) -> Card:
-    """One indicator of a run beside the guide's extremes."""
+def card(
+    name: str, summary: Mapping[str, Any], guide: Span | None, uncertainty: Mapping[str, Any] | None = None
+) -> Card:
+    """One indicator of a run beside the guide's extremes.
+
+    Args:
+        uncertainty: its part of run.json's `uncertainty`, in nanoseconds.
+    """
     own = None if summary["min"] is None else (summary["min"], summary["max"])
     unit, factor, digits = _scale(summary["unit"], [*(own or ()), *(guide or ())])
 
     def text(value: float | None) -> str:
         return "" if value is None else f"{value * factor:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
+    def from_ns(key: str) -> str:
+        value = (uncertainty or {}).get(key)
+        return text(value if value is None or summary["unit"] == "ns" else value / 1000)
+
     facts = {"mean": "mean", "std": "std. deviation", "p50": "median", "p99": "p99", "p99_9": "p99.9"}
+    halves = {"single_ns": "each value ±", "mean_ns": "mean ± (95 %)"}
     axis = [*(own or ()), *(guide or ())]
     return Card(
         name=name,
@@ -132,7 +150,11 @@ def card(name: str, summary: Mapping[str, Any], guide: Span | None) -> Card:
         low=text(own[0]) if own else "",
         high=text(own[1]) if own else "",
         spread=text(summary["spread"]),
-        facts=tuple((facts[key], text(summary[key])) for key in facts if summary.get(key) is not None),
+        each=from_ns("single_ns"),
+        facts=(
+            *((facts[key], text(summary[key])) for key in facts if summary.get(key) is not None),
+            *((halves[key], from_ns(key)) for key in halves if from_ns(key)),
+        ),
         guide_low=text(guide[0]) if guide else "",
         guide_high=text(guide[1]) if guide else "",
         guide_spread=text(guide[1] - guide[0]) if guide else "",
