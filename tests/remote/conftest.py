@@ -172,6 +172,18 @@ def plain_user() -> str:
 
 
 @pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 128 KiB."""
+    if os.geteuid() != 0:
+        pytest.skip("to mount a file system needs root")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "none", folder], check=True)
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
 def connect(tmp_path):
     """Gives a host: `connect(server)`, `connect(server, "asked", password="...")`; all are closed in the end."""
     hosts = []

@@ -26,6 +26,7 @@ def missing() -> str:
 
 class Docker:
     def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
         self.address = f"unix://{folder}/docker.sock"
         self._log = folder / "dockerd.log"
         argv = [*WITH_US, DOCKERD, "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"]
@@ -45,19 +46,19 @@ class Docker:
     def __call__(self, *argv: str, check: bool = True, **more) -> subprocess.CompletedProcess:
         return subprocess.run(["docker", "-H", self.address, *argv], check=check, capture_output=True, **more)
 
-    def import_image(self, folder: Path) -> None:
-        root = folder / "root"
-        for name in ("bin", "tmp", "dev", "proc", "sys"):
-            (root / name).mkdir(parents=True)
+    def import_image(self, folder: Path, name: str = "kata_tsn_image", bash: str = "exec sh") -> None:
+        """An image of busybox; `bash` is what its /bin/bash does, which the guide's container is started with."""
+        root = folder / f"root-of-{name}"
+        for part in ("bin", "tmp", "dev", "proc", "sys"):
+            (root / part).mkdir(parents=True)
         shutil.copy(BUSYBOX, root / "bin/busybox")
         applets = subprocess.run([BUSYBOX, "--list"], check=True, capture_output=True, text=True).stdout.split()
         for applet in set(applets) - {"busybox"}:
             (root / "bin" / applet).symlink_to("busybox")
-        # what the guide's container is started with
-        (root / "bin/bash").write_text("#!/bin/sh\nexec sh\n")
+        (root / "bin/bash").write_text(f"#!/bin/sh\n{bash}\n")
         (root / "bin/bash").chmod(0o755)
         image = subprocess.run(["tar", "-C", str(root), "-c", "."], check=True, capture_output=True).stdout
-        self("import", "-", "kata_tsn_image", input=image)
+        self("import", "-", name, input=image)
 
     def stop(self) -> None:
         self.process.terminate()

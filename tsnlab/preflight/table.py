@@ -35,6 +35,7 @@ class Preflight:
     """Everything that was looked at."""
 
     findings: tuple[Finding, ...]
+    title: str = "Preflight"
 
     @property
     def failed(self) -> tuple[Finding, ...]:
@@ -69,7 +70,7 @@ class Preflight:
             if others
             else ""
         )
-        return f"<p><b>Preflight</b>: {escape(self.summary)}</p>{_table(noted) if noted else ''}{folded}"
+        return f"<p><b>{escape(self.title)}</b>: {escape(self.summary)}</p>{_table(noted) if noted else ''}{folded}"
 
 
 def _table(findings: Sequence[Finding]) -> str:
