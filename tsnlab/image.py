@@ -6,6 +6,7 @@ Source: the guide, "Build a container image with TSN stack"; docker-build(1).
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -141,7 +142,7 @@ def _build(
     options += ["--network", network] if network else []
     argv = [engine, "build", "--tag", tag, "--label", f"{_LABEL}={recipe}", *options, folder]
     result = doing.host.run(argv, check=False, timeout=_LONGEST_S)
-    doing.commands.append(" ".join(argv))
+    doing.commands.append(shlex.join(argv))
     doing.host.run(["rm", "-rf", folder])
     if result.returncode:
         words = f"{result.stdout}\n{result.stderr}"

@@ -188,6 +188,9 @@ class LabFile(files.Value):
     ptp_profile: Literal["guide", "gptp"] = "guide"
     """The time synchronisation's configuration: the guide's, or that of IEEE 802.1AS as linuxptp has it."""
 
+    ntp: Literal["as it is", "free"] | list[str] = "as it is"
+    """Time servers of the switch and of the node with the containers; ``free``: nobody sets their clocks (hardware)."""
+
     nodes: dict[Name, Node]
     links: list[Link]
     roles: Roles
