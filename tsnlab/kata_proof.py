@@ -98,7 +98,7 @@ def _clock(node: str, interface: str, answers: dict[str, str], host: Host) -> It
         remedy = "start the container with -v /dev:/dev, so that it has the guest's devices"
         yield Finding(node, what, "fail", f"{clock} is the NIC's, but there is no /dev/{clock}", remedy)
         return
-    also = f"; {', '.join(others)} is another's" if others else ""
+    also = f"; clocks of others: {', '.join(others)}" if others else ""
     yield Finding(node, what, "pass", f"{answers['device']} ({answers.get('clock_name', '')}){also}")
     yield _stamps(node, interface, answers["device"], host)
 

@@ -63,3 +63,6 @@ class Docker:
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(20)
+        # the network of the host, which containers have had, stays mounted there
+        for namespace in (self.folder / "exec/netns").glob("*"):
+            subprocess.run(["umount", "--lazy", namespace], check=False, capture_output=True)

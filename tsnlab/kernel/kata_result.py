@@ -17,7 +17,8 @@ from tsnlab.kernel.config import SymbolRow, SymbolTable
 IMAGES = ("vmlinux.container", "vmlinuz.container")
 """The files of the guide; Kata's own build leaves them as links, here they are files."""
 
-_BANNER = re.compile(rb"Linux version \d[^\0\n]*")
+# since 6.1 there is another one in it, of the first pass of linking, which has no number of the build
+_BANNER = re.compile(rb"Linux version \d[^\0\n]*#\d[^\0\n]*")
 
 
 @dataclass(frozen=True, repr=False)
