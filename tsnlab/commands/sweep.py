@@ -25,6 +25,12 @@ def add(commands: Commands) -> None:
     add_results(parser)
     parser.add_argument("--dry-run", action="store_true", help="show points, order and estimated time; measure nothing")
     parser.add_argument("--jobs", metavar="N", type=int, help="points at a time (all cores; 1 by the wall clock)")
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        default="",
+        help="measure on a cluster of Dask (tcp://host:8786), not on this machine",
+    )
     parser.add_argument("--again", action="store_true", help="measure anew what has been measured before")
     parser.set_defaults(action=_sweep)
 
@@ -40,7 +46,8 @@ def _sweep(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         print(_preview(plan, arguments))
         return OK
-    sweep = conduct(plan, arguments.results, jobs=arguments.jobs, again=arguments.again)
+    options = {"jobs": arguments.jobs, "scheduler": arguments.scheduler, "again": arguments.again}
+    sweep = conduct(plan, arguments.results, **options)
     print(_summary(sweep))
     print(f"{report.index(arguments.results)}\n{sweep.folder}")
     return ERROR if sweep.left else OK

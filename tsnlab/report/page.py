@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
 from collections.abc import Mapping
@@ -106,7 +107,9 @@ def _yaml(content: Mapping[str, Any]) -> str:
     return str(yaml.safe_dump(dict(content), sort_keys=False, default_flow_style=None, width=100))
 
 
+@functools.cache
 def _exporter() -> HTMLExporter:
+    """Its templates are compiled once: that takes as long as a short report."""
     from nbconvert import HTMLExporter
 
     # links from headings to themselves are of no use without a script that copies them

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import statistics
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from tsnlab import notebook
+from tsnlab.errors import ConfigError
 from tsnlab.folder import RESULTS, now, results_folder
-from tsnlab.lab import load_lab_file
+from tsnlab.lab import LabFile, load_lab_file
 from tsnlab.progress import progress
 from tsnlab.report.catalogue import catalogue
 from tsnlab.run import prepare
 from tsnlab.sweep.page import make_page
 from tsnlab.sweep.plan import Plan, Point
-from tsnlab.sweep.pool import Pool
+from tsnlab.sweep.pool import LocalPool, Pool
 from tsnlab.sweep.table import MEASURED, SWEEP_JSON, is_measured, row
-from tsnlab.sweep.worker import Outcome, Task
+from tsnlab.sweep.task import Outcome, Task
 
 _PREFIX = "sweep-"
 
@@ -55,7 +57,13 @@ class Sweep:
 
 
 def conduct(
-    plan: Plan, results: str | Path = RESULTS, *, jobs: int | None = None, again: bool = False, show: bool = True
+    plan: Plan,
+    results: str | Path = RESULTS,
+    *,
+    jobs: int | None = None,
+    scheduler: str = "",
+    again: bool = False,
+    show: bool = True,
 ) -> Sweep:
     """Measures the points of a plan that have not been measured yet, and writes the sweep's table.
 
@@ -66,13 +74,17 @@ def conduct(
         plan: see :func:`tsnlab.sweep.load_plan`.
         results: where the run folders and the sweep's own folder are made.
         jobs: points measured at the same time; None for all cores, or 1 where points would disturb each other.
+        scheduler: address of a Dask scheduler, such as tcp://host:8786, whose cluster measures instead of this machine.
         again: whether points that have been measured before are measured anew.
         show: whether progress is shown.
 
     Raises:
-        ConfigError, KernelBuildError: the lab file or the lab's kernel, see :func:`tsnlab.run.prepare`.
+        ConfigError, KernelBuildError: the lab file or the lab's kernel, see :func:`tsnlab.run.prepare`; or the points
+            are to be measured at the same time on a lab where they would disturb each other, or the cluster is not
+            ready, see :class:`tsnlab.sweep.cluster.Cluster`.
         KeyboardInterrupt: it was interrupted.
     """
+    _check_jobs(plan, jobs, scheduler)
     prepare(plan.notebook, plan.points[0].values, show=show)
     where = results_folder(results)
     before = look(plan, where)
@@ -81,7 +93,10 @@ def conduct(
     points = list(plan.points) if again else before.left
     tasks = [_task(plan, point, where) for point in points]
     try:
-        _measure(plan, tasks, min(jobs or default_jobs(plan), max(1, len(tasks))), show)
+        with _stopped_by_signals():
+            pool = _pool(scheduler, before.folder, min(jobs or default_jobs(plan), max(1, len(tasks))))
+            with closing(pool):
+                _measure(plan, pool, tasks, show)
     finally:
         make_page(before.folder)
     return look(plan, where)
@@ -102,18 +117,39 @@ def look(plan: Plan, results: str | Path = RESULTS) -> Sweep:
 
 def default_jobs(plan: Plan) -> int:
     """All cores where time is simulated, as labs then cannot disturb each other; 1 by the wall clock."""
+    simulated = all(lab.kind == "virtual" and lab.kernel == "built" for lab in _labs(plan))
+    return len(os.sched_getaffinity(0)) if simulated else 1
+
+
+def _check_jobs(plan: Plan, jobs: int | None, scheduler: str) -> None:
+    """There is one of each real machine."""
+    real = next((lab for lab in _labs(plan) if lab.kind == "hardware"), None)
+    if real is not None and (scheduler or (jobs or 1) > 1):
+        raise ConfigError(
+            f"lab {real.name} is of real machines: its points are measured one after the other, from here"
+        )
+
+
+def _labs(plan: Plan) -> list[LabFile]:
     known = notebook.parameters(plan.notebook)
-    if "lab_file" in known:
-        files = {point.values.get("lab_file", known["lab_file"].default) for point in plan.points}
-        if any(load_lab_file(file).kernel != "built" for file in files):
-            return 1
-    return len(os.sched_getaffinity(0))
+    if "lab_file" not in known:
+        return []
+    files = {point.values.get("lab_file", known["lab_file"].default) for point in plan.points}
+    return [load_lab_file(file) for file in sorted(files)]
 
 
-def _measure(plan: Plan, tasks: Sequence[Task], jobs: int, show: bool) -> None:
+def _pool(scheduler: str, folder: Path, jobs: int) -> Pool:
+    if not scheduler:
+        return LocalPool(jobs)
+    from tsnlab.sweep.cluster import Cluster
+
+    return Cluster(scheduler, str(folder))
+
+
+def _measure(plan: Plan, pool: Pool, tasks: Sequence[Task], show: bool) -> None:
     failed = 0
-    with _stopped_by_signals(), Pool(jobs) as pool, progress(len(tasks), plan.name, "points", show=show) as bar:
-        for _, outcome in pool.run(tasks):
+    with progress(len(tasks), plan.name, "points", show=show) as bar:
+        for outcome in pool.run(tasks):
             failed += outcome.status not in MEASURED
             bar.set_description_str(f"{plan.name}, {failed} with errors" if failed else plan.name, refresh=False)
             bar.update()
@@ -145,8 +181,9 @@ def _stopped_by_signals() -> Iterator[None]:
 
 
 def _task(plan: Plan, point: Point, results: Path) -> Task:
-    marks = {"key": point.key, "sweep": {"name": plan.name, "point": point.number, "axes": dict(point.axes)}}
-    return Task(plan.notebook, point.values, results, marks)
+    token = secrets.token_hex(8)
+    about = {"name": plan.name, "point": point.number, "axes": dict(point.axes), "token": token}
+    return Task(plan.notebook, point.values, results, {"key": point.key, "sweep": about}, token)
 
 
 def _about(plan: Plan) -> dict[str, Any]:

@@ -1,113 +1,135 @@
-"""A worker of a sweep: a process with a warm kernel that measures one point after another.
-
-It holds nothing that matters: whatever becomes of it, the sweep knows from the run folders where it was.
-"""
+"""Workers of a sweep on this machine: processes that measure points, and that a point outlives."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Mapping
+from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from multiprocessing import Pipe
 
 from tsnlab.closing import Closing
-from tsnlab.errors import TsnlabError
-from tsnlab.folder import RunFolder
-from tsnlab.ticker import Ticker
+from tsnlab.sweep.task import Outcome, Task
 
-if TYPE_CHECKING:
-    from tsnlab.engine import WarmKernel
+_LIVES = 2
+"""How often a point may be begun: a worker that dies costs its point one repetition."""
 
-_RUNS_OF_A_KERNEL = 100
-"""After so many a kernel is replaced: what a library may leak stays bounded."""
+_STOP_S = 30.0
+"""How long an interrupted point may take to keep its packets and close its lab."""
 
-
-@dataclass(frozen=True)
-class Task:
-    """A point to measure."""
-
-    notebook: Path
-    values: Mapping[str, Any]
-    results: Path
-    marks: Mapping[str, Any]
+_PROGRAM = """\
+import signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+from tsnlab.sweep.bench import serve
+serve({})"""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a point: its run and status, see `tsnlab.folder`; no run if there was not even a folder."""
-
-    status: str
-    run: str = ""
-    error: str = ""
-    seconds: float = 0.0
-    died: bool = False
-    """Whether the process that measured it was killed: no fault of the point."""
-
-
-class Bench(Closing):
-    """Where points are measured one after the other, in a kernel that is kept while it is as good as new."""
+class Worker:
+    """A process with a warm kernel; measures one point at a time."""
 
     def __init__(self) -> None:
-        self._warm: WarmKernel | None = None
-        self._runs = 0
+        # a program of its own, not a fork: it is to start without this process' threads and sockets
+        self._channel, theirs = Pipe()
+        command = [sys.executable, "-P", "-c", _PROGRAM.format(theirs.fileno())]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+        # only the process holds its end, so that its death is the end of the file
+        theirs.close()
+        self._busy = threading.Lock()
+
+    @property
+    def living(self) -> bool:
+        """Whether it can be given a point."""
+        return self._process.poll() is None
 
     def measure(self, task: Task) -> Outcome:
-        """Measures a point; what goes wrong is told, never raised."""
-        from tsnlab.run import carry_out
+        """Measures a point; or says that the process has died over it."""
+        with self._busy:
+            try:
+                self._channel.send(task)
+                outcome = self._channel.recv()
+            except (EOFError, OSError):
+                why = f"the worker process died (exit code {self._process.wait()})"
+                return Outcome("error", error=why, died=True)
+        assert isinstance(outcome, Outcome)
+        return outcome
 
-        ticker = Ticker(task.notebook.stem, {}, show=False)
-        warm = self._kernel()
+    def interrupt(self) -> None:
+        """Ends what is being measured, as Ctrl-C would, and then the process."""
+        if self._busy.locked():
+            self._process.terminate()
+        with suppress(OSError):
+            self._channel.send(None)
+
+    def end(self) -> None:
+        """Waits for the end of a process that was interrupted."""
         try:
-            path = carry_out(task.notebook, task.values, task.results, ticker, marks=task.marks, warm=warm)
-        except TsnlabError as error:
-            self.close()
-            return Outcome("error", error=str(error))
-        content = RunFolder(path).read()
-        died = content["status"] == "error" and not _alive(warm)
-        if content["status"] not in ("done", "failed") or self._runs >= _RUNS_OF_A_KERNEL:
-            self.close()
-        return Outcome(content["status"], path.name, content["error"], content["seconds"], died)
+            self._process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        # whoever waits for an outcome finds out by himself
+        with self._busy:
+            self._channel.close()
+
+
+class Crew(Closing):
+    """As many workers as are asked for at the same time, by as many threads."""
+
+    def __init__(self) -> None:
+        self._idle: deque[Worker] = deque()
+        self._all: set[Worker] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def measure(self, task: Task) -> Outcome:
+        """Measures a point; whoever dies over it is replaced."""
+        for life in range(1, _LIVES + 1):
+            worker = self._take()
+            if worker is None:
+                break
+            outcome = worker.measure(task)
+            self._give_back(worker)
+            if outcome.died:
+                outcome = task.concluded() or outcome
+            if not outcome.died or life == _LIVES:
+                return outcome
+        return Outcome("interrupted", error="the sweep has ended")
 
     def close(self) -> None:
-        """Ends the kernel; the next point gets a new one."""
-        if self._warm is not None:
-            self._warm.close()
-        self._warm = None
+        """Ends all workers; a point that is being measured is interrupted, as by Ctrl-C."""
+        with self._lock:
+            self._closed = True
+        for worker in self._all:
+            worker.interrupt()
+        for worker in self._all:
+            worker.end()
+        self._idle.clear()
 
-    def _kernel(self) -> WarmKernel:
-        from tsnlab.engine import WarmKernel
+    def _take(self) -> Worker | None:
+        """A worker with nothing to do; None once the crew is closed."""
+        with self._lock:
+            if self._closed:
+                return None
+            # the latest first, whose kernel is the warmest
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.living:
+                    return worker
+                self._discard(worker)
+            worker = Worker()
+            self._all.add(worker)
+            return worker
 
-        if self._warm is None:
-            self._warm, self._runs = WarmKernel(), 0
-        self._runs += 1
-        return self._warm
+    def _give_back(self, worker: Worker) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            if worker.living:
+                self._idle.append(worker)
+            else:
+                self._discard(worker)
 
-
-def serve(channel: Connection) -> None:
-    """The life of a worker process: tasks come in, outcomes go out, until None comes."""
-    # Ctrl-C reaches the whole process group; the sweep decides who has to stop, and says so with SIGTERM
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_the_sweep, daemon=True).start()
-    with Bench() as bench, suppress(EOFError):
-        while (task := channel.recv()) is not None:
-            channel.send(bench.measure(task))
-
-
-def _end_with_the_sweep() -> None:
-    """A sweep that was killed cannot stop its workers; the kernel of the notebook follows, and its lab with it."""
-    sweep = multiprocessing.parent_process()
-    if sweep is not None:
-        wait([sweep.sentinel])
-        os._exit(1)
-
-
-def _alive(warm: WarmKernel) -> bool:
-    from jupyter_core.utils import run_sync
-
-    return bool(warm.manager.has_kernel and run_sync(warm.manager.is_alive)())
+    def _discard(self, worker: Worker) -> None:
+        self._all.discard(worker)
+        worker.end()
