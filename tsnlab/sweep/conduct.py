@@ -189,8 +189,8 @@ def _task(plan: Plan, point: Point, results: Path) -> Task:
 def _about(plan: Plan) -> dict[str, Any]:
     points = [_point_json(point) for point in plan.points]
     axes = {name: list(values) for name, values in plan.axes.items()}
-    about = {"name": plan.name, "title": plan.title, "notebook": plan.notebook.stem, "written": now(), "axes": axes}
-    return {**about, "points": points}
+    about = {"name": plan.name, "title": plan.title, "indicator": plan.indicator, "notebook": plan.notebook.stem}
+    return {**about, "written": now(), "axes": axes, "points": points}
 
 
 def _point_json(point: Point) -> dict[str, Any]:

@@ -32,6 +32,9 @@ class SweepFile(files.Value):
     """A sweep as its file describes it (params/sweeps/*.yaml)."""
 
     title: str = ""
+    indicator: str = "scheduled_times_spread_us"
+    """Column of the sweep's table that shows what it is about."""
+
     notebook: str
     parameters: dict[str, Scalar] = Field(default_factory=dict)
     """What is the same at every point."""
@@ -71,11 +74,13 @@ class Plan:
 
     Attributes:
         name: of the file; the sweep's folder is named after it.
+        indicator: column of its table that shows what it is about.
         points: in the order in which they are measured.
     """
 
     name: str
     title: str
+    indicator: str
     notebook: Path
     axes: Mapping[str, tuple[Scalar, ...]]
     points: tuple[Point, ...]
@@ -115,7 +120,7 @@ def _plan(name: str, spec: SweepFile) -> Plan:
     _check_case(path, points)
     if spec.shuffle is not None:
         random.Random(spec.shuffle).shuffle(points)
-    return Plan(name, spec.title or name, path, axes, tuple(points))
+    return Plan(name, spec.title or name, spec.indicator, path, axes, tuple(points))
 
 
 def _check_names(spec: SweepFile) -> None:

@@ -74,7 +74,7 @@ def write_table(folder: Path, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame
 
 
 def read_table(sweep: str | Path) -> pd.DataFrame:
-    """The table of a sweep, with what sweep.json says of it (`title`, `axes`) in its `attrs`.
+    """The table of a sweep, with what sweep.json says of it (`title`, `indicator`, `axes`, `notebook`) in its `attrs`.
 
     Args:
         sweep: the sweep's folder.
@@ -89,7 +89,7 @@ def read_table(sweep: str | Path) -> pd.DataFrame:
     if not (folder / PARQUET).is_file():
         raise ConfigError(f"{folder}: the sweep was cut short before its table; `tsnlab report {folder}` makes it")
     table = pd.read_parquet(folder / PARQUET)
-    table.attrs |= {"title": about["title"], "axes": about["axes"], "notebook": about["notebook"]}
+    table.attrs |= {name: about[name] for name in ("title", "indicator", "axes", "notebook")}
     return table
 
 
