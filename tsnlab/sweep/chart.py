@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -141,7 +140,7 @@ def _effect(drawn: Axes, rows: pd.DataFrame, name: str, indicator: str) -> None:
 
 
 def _scale(drawn: Axes, values: list[Any]) -> None:
-    """A logarithmic axis where steps become so much longer; the values themselves as its ticks, if they have room."""
+    """A logarithmic axis where steps become much longer; the values themselves as its ticks, where they have room."""
     from matplotlib.ticker import NullLocator
 
     logarithmic = min(values) > 0 and len(values) > 2 and values[-1] - values[-2] >= 4 * (values[1] - values[0])
@@ -150,8 +149,11 @@ def _scale(drawn: Axes, values: list[Any]) -> None:
         drawn.set_xscale("log")
         drawn.xaxis.set_minor_locator(NullLocator())
     room = (places[-1] - places[0]) * _TICK_SHARE
-    if all(after - before >= room for before, after in itertools.pairwise(places)):
-        drawn.set_xticks(values, map(_tick, values))
+    ticks: list[int] = []
+    for index, place in enumerate(places):
+        if not ticks or place - places[ticks[-1]] >= room:
+            ticks.append(index)
+    drawn.set_xticks([values[index] for index in ticks], [_tick(values[index]) for index in ticks])
 
 
 def _name_fields(drawn: Axes, fields: pd.DataFrame) -> None:
