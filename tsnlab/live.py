@@ -43,19 +43,18 @@ class Picture:
     def __init__(self, case: Case) -> None:
         self.title = case.title
         self.total = case.stream.packets
-        self.strip = Strip(self.total)
-        self.received = self._highest = 0
+        self.strip = Strip()
+        self.received = 0
 
     def add(self, rows: Rows) -> None:
         """Takes what the listener reports."""
         self.received += len(rows)
-        self._highest = max(self._highest, *(row[_SEQ] for row in rows)) if rows else self._highest
         self.strip.add((row[_SEQ], *_in_cycle(row)) for row in rows)
 
     @property
     def missing(self) -> int:
         """How many packets have not arrived although a later one has; numbers begin at 1."""
-        return max(0, self._highest - self.received)
+        return max(0, self.strip.highest - self.received)
 
     @property
     def share(self) -> float:
@@ -70,8 +69,8 @@ class Picture:
 
     def html(self) -> str:
         """The picture, for a notebook."""
-        counts = escape(f"{self.title}: {self.received} of {self.total} packets, {self.missing} missing")
-        return f"<p><b>{counts}</b></p>{self.strip.svg()}<div>{self.strip.legend()}</div>"
+        counts = f"{self.received} of {self.total} packets, {self.missing} missing"
+        return f"<p><b>{escape(self.title)}: {counts}</b></p>{self.strip.svg()}<div>{self.strip.legend()}</div>"
 
 
 def _in_cycle(row: Sequence[int]) -> tuple[int | None, int | None]:
@@ -108,14 +107,15 @@ def view(case: Case, *, live: bool = True) -> Iterator[Callable[[Rows], None]]:
 @contextmanager
 def _in_cell(case: Case) -> Iterator[Callable[[Rows], None]]:
     picture, cell = Picture(case), Cell()
-    due = 0.0
+    due, started = 0.0, time.monotonic()
 
     def take(rows: Rows) -> None:
         nonlocal due
         picture.add(rows)
         began = time.monotonic()
         if began >= due:
-            cell.show(picture.line(), picture.share, picture.html())
+            ahead = (began - started) * (1 / picture.share - 1)
+            cell.show(picture.line(), picture.share, picture.html(), label=f"about {ahead:.0f} s left")
             due = time.monotonic() + max(EVERY_S, _SHARE * (time.monotonic() - began))
 
     try:

@@ -107,15 +107,18 @@ class Cell:
     def flush(self) -> None:
         """Nothing is kept back."""
 
-    def show(self, text: str, share: float | None = None, html: str = "") -> None:
+    def show(self, text: str, share: float | None = None, html: str = "", label: str = "") -> None:
         """Replaces the output.
 
         Args:
             text: how far it is, in one line; empty with no `html` removes all.
             share: of the whole that is done, if that is known.
             html: what stands below the bar.
+            label: what stands beside the bar; by default the text.
         """
-        self._replace({"text/plain": text, "text/html": f"{_bar(text, share)}{html}"} if text or html else {}, MARK)
+        self._replace(
+            {"text/plain": text, "text/html": f"{_bar(label or text, share)}{html}"} if text or html else {}, MARK
+        )
 
     def leave(self, text: str, html: str) -> None:
         """Replaces the output by what is to stay in the notebook."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.processes import below, left
 from tsnlab.formats import parquet
 from tsnlab.packets import info
 from tsnlab.paths import NOTEBOOKS
@@ -120,30 +121,11 @@ def _wait_for_packets(tmp_path: Path, process: subprocess.Popen[str]) -> Path:
     raise AssertionError(f"no packets arrived; exit status {process.poll()}")
 
 
-def descendants(process: subprocess.Popen[str]) -> list[int]:
-    """The processes below a process, the nearest first."""
-    found = [process.pid]
-    for pid in found:
-        with contextlib.suppress(FileNotFoundError):
-            found += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
-    return found[1:]
-
-
-def alive(pids: list[int]) -> list[int]:
-    def running(pid: int) -> bool:
-        try:
-            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-        except FileNotFoundError:
-            return False
-
-    return [pid for pid in pids if running(pid)]
-
-
 def test_ctrl_c_keeps_the_packets_and_leaves_no_process(
     endless: Callable[[], tuple[subprocess.Popen[str], Path]],
 ) -> None:
     process, folder = endless()
-    below = descendants(process)
+    under = below(process.pid)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -155,19 +137,16 @@ def test_ctrl_c_keeps_the_packets_and_leaves_no_process(
     assert len(frame) == about["packets"]["sent"] > 0
     assert not info(frame).complete
     assert "Interrupted after" in (folder / "report.html").read_text(encoding="utf-8")
-    assert alive(below) == []
+    assert left(under) == []
 
 
 def test_a_killed_notebook_kernel_is_an_error_and_leaves_no_process(
     endless: Callable[[], tuple[subprocess.Popen[str], Path]],
 ) -> None:
     process, folder = endless()
-    below = descendants(process)
-    os.kill(below[0], signal.SIGKILL)
+    under = below(process.pid)
+    os.kill(under[0], signal.SIGKILL)
     process.communicate(timeout=60)
     assert process.returncode == 2
     assert content(folder)["status"] == "error"
-    end = time.monotonic() + 10
-    while alive(below) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert alive(below) == []
+    assert left(under) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
+from tests.processes import below, left
 from tsnlab.formats import parquet
 from tsnlab.packets import info
 
@@ -84,26 +84,6 @@ def run_folder(tmp_path: Path) -> Path:
     return folder
 
 
-def below(pid: int) -> list[int]:
-    """The living processes below a process."""
-    found = [pid]
-    for one in found:
-        with contextlib.suppress(FileNotFoundError):
-            found += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
-    return found[1:]
-
-
-def alive(pids: list[int]) -> list[int]:
-    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
-
-
-def gone(pids: list[int]) -> bool:
-    end = time.monotonic() + 20
-    while alive(pids) and time.monotonic() < end:
-        time.sleep(0.05)
-    return not alive(pids)
-
-
 @pytest.mark.lab
 def test_a_live_view_changes_nothing_but_the_picture(notebook: Notebook) -> None:
     digest = "import hashlib; hashlib.sha256(capture.to_csv().encode()).hexdigest()"
@@ -162,7 +142,7 @@ def test_restarting_the_kernel_ends_its_lab(notebook: Notebook) -> None:
     assert lab
     notebook.manager.restart_kernel()
     notebook.client.wait_for_ready(timeout=PATIENCE_S)
-    assert gone(lab)
+    assert left(lab) == []
 
 
 def names(notebook: Notebook, code: str) -> set[str]:

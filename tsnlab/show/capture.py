@@ -11,7 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from tsnlab import packets
-from tsnlab.show.strip import Strip
+from tsnlab.show.strip import Envelope, Strip
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,15 +32,15 @@ def is_capture(frame: pd.DataFrame) -> bool:
 
 def strip(frame: pd.DataFrame) -> Strip:
     """The whole measurement as a strip."""
-    drawn = Strip(int(frame["seq"].max()))
-    columns = (
-        frame["seq"],
-        packets.arrival(frame) - frame["interval_start"],
-        frame["tx_program"] - frame["interval_start"],
-    )
-    whole = (series.astype(object).where(series.notna(), None) for series in columns)
-    drawn.add(zip(*whole, strict=True))
+    drawn = Strip()
+    drawn.highest = int(frame["seq"].max())
+    drawn.scheduled = _envelope(frame["seq"], packets.arrival(frame) - frame["interval_start"])
+    drawn.latency = _envelope(frame["seq"], frame["tx_program"] - frame["interval_start"])
     return drawn
+
+
+def _envelope(seq: pd.Series[int], times: pd.Series[int]) -> Envelope:
+    return Envelope.of(packets.taken(seq[times.notna()]), packets.taken(times))
 
 
 def html(frame: pd.DataFrame) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def own(module_name: str) -> Callable[[], list[str]]:
-    """The `__dir__` of a module: ``__dir__ = own(__name__)``.
+    """What a module takes as its `__dir__`.
 
     Offered is `__all__`, and without one the functions and classes that are defined in the module.
     """
