@@ -10,16 +10,17 @@ from tsnlab.deadline import Deadline
 from tsnlab.hosts import Host
 from tsnlab.hosts.container import ContainerHost
 from tsnlab.hosts.ssh import SshHost
-from tsnlab.hosts.ssh_target import USER_CONFIG
+from tsnlab.hosts.ssh_target import USER_CONFIG, resolve
 from tsnlab.hosts.sudo import Sudo
 from tsnlab.lab import LabFile
+from tsnlab.lab_lock import LabLock
 from tsnlab.session import Lab
 
 _LOOK_S = 0.05
 
 
 class HardwareLab(Lab):
-    """A lab of real machines; each is connected to by the first command that it is given.
+    """A lab of real machines; each is connected to by the first command that it is given, for one user at a time.
 
     Args:
         spec: the lab file's content.
@@ -29,6 +30,8 @@ class HardwareLab(Lab):
 
     def __init__(self, spec: LabFile, folder: Path | None = None, ssh_config: Path = USER_CONFIG) -> None:
         super().__init__(spec, folder)
+        self._ssh_config = ssh_config
+        self._lock: LabLock | None = None
         self._machines = {
             name: SshHost(
                 name,
@@ -48,7 +51,14 @@ class HardwareLab(Lab):
         self._opened()
 
     def host(self, node: str) -> Host:
-        """The node of that name, as something that runs commands."""
+        """The node of that name, as something that runs commands; from the first on, nobody else can use the lab.
+
+        Raises:
+            ConfigError: the lab is in use.
+        """
+        if self._lock is None and not self.closed:
+            targets = [resolve(node.ssh, self._ssh_config) for node in self.spec.nodes.values() if node.ssh]
+            self._lock = LabLock(self.spec.name, [f"{target.hostname}:{target.port}" for target in targets])
         return self._containers.get(node) or self._machines[node]
 
     @property
@@ -84,6 +94,8 @@ class HardwareLab(Lab):
         finally:
             for host in self._machines.values():
                 host.close()
+            if self._lock is not None:
+                self._lock.close()
 
     def __str__(self) -> str:
         return str(self.spec)

@@ -12,6 +12,7 @@ from tsnlab import errors, kernel, notebook, report, revision
 from tsnlab.folder import NOTEBOOK, PACKETS, RESULTS, RunFolder, measured, new_run, now, results_folder
 from tsnlab.lab import load_lab_file
 from tsnlab.publication import checksums
+from tsnlab.teardown import restore_if_needed
 from tsnlab.ticker import Ticker
 
 if TYPE_CHECKING:
@@ -47,9 +48,10 @@ def run(
     path = notebook.find(case)
     values = asked(path, lab_file, parameters or {})
     prepare(path, values, show=show)
-    key = revision.Fingerprint(path, notebook.parameters(path)).of(values)
     ticker = Ticker(path.stem, expected_seconds(path, results), show=show)
-    return carry_out(path, values, results, ticker, marks={"key": key})
+    folder = carry_out(path, values, results, ticker, marks=marks(path, values))
+    restore_if_needed(folder, lab_file_of(notebook.parameters(path), values))
+    return folder
 
 
 def carry_out(
@@ -74,15 +76,24 @@ def carry_out(
     Returns:
         The run folder.
     """
-    folder = new_run(path.stem, values, results, marks={**marks, "notebook": str(path)})
+    folder = new_run(path.stem, values, results, marks={"notebook": str(path), **marks})
     began = time.monotonic()
     try:
         outcome = _execute(path, folder, values, {"ticker": ticker, "warm": warm})
     finally:
         ticker.close()
-    _conclude(folder, outcome, time.monotonic() - began)
-    report.make(folder.path)
+    conclude(folder, outcome, time.monotonic() - began)
     return folder.path
+
+
+def marks(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of a run before it begins, see :func:`tsnlab.folder.new_run`."""
+    return {"key": revision.Fingerprint(path, notebook.parameters(path)).of(values), "notebook": str(path)}
+
+
+def lab_file_of(known: Mapping[str, notebook.Parameter], values: Mapping[str, Any]) -> str | None:
+    """The lab file of a run; None for a notebook that has no lab."""
+    return str(values.get("lab_file", known["lab_file"].default)) if "lab_file" in known else None
 
 
 def asked(path: Path, lab_file: str | Path | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,9 +112,9 @@ def prepare(path: Path, values: Mapping[str, Any], *, show: bool = True) -> None
     Raises:
         ConfigError, KernelBuildError: see :func:`run`.
     """
-    known = notebook.parameters(path)
-    if "lab_file" in known:
-        lab = load_lab_file(values.get("lab_file", known["lab_file"].default))
+    lab_file = lab_file_of(notebook.parameters(path), values)
+    if lab_file is not None:
+        lab = load_lab_file(lab_file)
         if lab.kind == "virtual":
             kernel.build("virtual" if lab.kernel == "built" else "debian", progress=show)
 
@@ -142,9 +153,8 @@ def _execute(path: Path, folder: RunFolder, values: Mapping[str, Any], engine: M
         try:
             papermill.execute_notebook(notebook.literal(path), output, own, stop=stop, **settings)
         except PapermillExecutionError as error:
-            status = {"VerdictError": "failed"}.get(error.ename, "error")
-            status = "interrupted" if stop.requested else status
-            return {"status": status, "error": f"{ticker.where}: {_explained(error.ename, error.evalue)}"}
+            ended = ended_with(error.ename, error.evalue, stopped=stop.requested)
+            return {**ended, "error": f"{ticker.where}: {ended['error']}"}
         except KeyboardInterrupt:
             return {"status": "interrupted", "error": ticker.where or "before the first cell"}
         except RuntimeError as error:
@@ -153,13 +163,19 @@ def _execute(path: Path, folder: RunFolder, values: Mapping[str, Any], engine: M
     return {}
 
 
-def _explained(kind: str, text: str) -> str:
-    """An error of a cell; tsnlab's own speak for themselves."""
-    return text if text and hasattr(errors, kind) else f"{kind}: {text}".removesuffix(": ")
+def ended_with(kind: str, text: str, *, stopped: bool) -> dict[str, str]:
+    """The status and error of a run that a cell's error has ended; tsnlab's own errors speak for themselves."""
+    status = "interrupted" if stopped else {"VerdictError": "failed"}.get(kind, "error")
+    said = text if text and hasattr(errors, kind) else f"{kind}: {text}".removesuffix(": ")
+    return {"status": status, "error": said}
 
 
-def _conclude(folder: RunFolder, outcome: Mapping[str, str], seconds: float) -> None:
-    """Writes down how the run ended, and what an interrupted measurement has left."""
+def conclude(folder: RunFolder, outcome: Mapping[str, str], seconds: float) -> None:
+    """Writes down how a run ended, and what an interrupted measurement has left; then its report.
+
+    Args:
+        outcome: see :func:`ended_with`; empty if the notebook ran through.
+    """
     content = folder.read()
     fields: dict[str, Any] = {"finished": now(), "seconds": round(seconds, 1), **outcome}
     if not outcome and content["status"] == "running":
@@ -169,3 +185,4 @@ def _conclude(folder: RunFolder, outcome: Mapping[str, str], seconds: float) -> 
 
         fields = {**measured(parquet.read(folder.path / PACKETS)), **fields}
     folder.update(**fields, checksums=checksums(folder.path))
+    report.make(folder.path)

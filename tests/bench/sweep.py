@@ -1,11 +1,11 @@
-"""Measures what a point of a sweep costs beyond its measurement, beside plain papermill, and that none is lost to kill -9.
+"""Measures what a point of a sweep costs beyond its measurement, beside plain papermill; kill -9 loses no point.
 
 python -m tests.bench.sweep [--points N] [--packets N] [--jobs N]
 
-All in one run: so many plain calls of papermill one after the other; the sweep; the same sweep anew, killed with -9 three
-times on the way; and, with Dask, on a cluster of two workers of which one is killed. The measurement itself is what
-the cells of a notebook take in a warm kernel: the median over the points. All of this machine's time that a worker of
-the sweep has, from the start of the command to its end, is counted against it.
+All in one run: so many plain calls of papermill one after the other; the sweep; the same sweep anew, killed with -9
+three times on the way; and, with Dask, on a cluster of two workers of which one is killed. The measurement itself is
+what the cells of a notebook take in a warm kernel: the median over the points. All of the time that a worker of the
+sweep has, from the start of the command to its end, is counted against the sweep.
 """
 
 from __future__ import annotations

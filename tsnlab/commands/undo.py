@@ -23,17 +23,11 @@ def add(commands: Commands) -> None:
 
 def _undo(arguments: argparse.Namespace) -> int:
     from tsnlab.errors import ConfigError
-    from tsnlab.hardware import HardwareLab
-    from tsnlab.journal import Journal
     from tsnlab.lab import load_lab_file
+    from tsnlab.teardown import restore
 
     spec = load_lab_file(arguments.lab)
     if spec.kind != "hardware":
         raise ConfigError(f"lab {spec.name} is virtual: nothing of it is left when it is closed")
-    journal = Journal.read(arguments.folder / "journal.jsonl")
-    count = len(journal)
-    with HardwareLab(spec) as lab:
-        lab.journal = journal
-        lab.undo()
-    print(f"{count} changes taken back")
+    print(f"{restore(arguments.folder, spec)} changes taken back")
     return OK

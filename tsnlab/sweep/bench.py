@@ -12,10 +12,13 @@ import threading
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
+from tsnlab import notebook
 from tsnlab.closing import Closing
 from tsnlab.errors import TsnlabError
 from tsnlab.folder import RunFolder
+from tsnlab.sweep.table import MEASURED
 from tsnlab.sweep.task import Outcome, Task
+from tsnlab.teardown import restore_if_needed
 from tsnlab.ticker import Ticker
 
 if TYPE_CHECKING:
@@ -37,19 +40,20 @@ class Bench(Closing):
 
     def measure(self, task: Task) -> Outcome:
         """Measures a point; what goes wrong is told, never raised."""
-        from tsnlab.run import carry_out
+        from tsnlab.run import carry_out, lab_file_of
 
         ticker = Ticker(task.notebook.stem, {}, show=False)
         warm = self._kernel()
         try:
             path = carry_out(task.notebook, task.values, task.results, ticker, marks=task.marks, warm=warm)
+            content = RunFolder(path).read()
         except TsnlabError as error:
             self.close()
             return Outcome("error", error=str(error))
-        content = RunFolder(path).read()
         died = content["status"] == "error" and not _alive(warm)
-        if content["status"] not in ("done", "failed") or self._runs >= _RUNS_OF_A_KERNEL:
+        if content["status"] not in MEASURED or self._runs >= _RUNS_OF_A_KERNEL:
             self.close()
+            restore_if_needed(path, lab_file_of(notebook.parameters(task.notebook), task.values))
         return Outcome(content["status"], path.name, content["error"], died)
 
     def close(self) -> None:
