@@ -45,7 +45,7 @@ REPORT = "report.html"
 TRANSCRIPT = "transcript.jsonl"
 
 _SCREEN_DPI = 160
-_MARKS = ("key", "sweep", "process", "notebook")
+_MARKS = ("key", "sweep", "process", "notebook", "lab_source")
 """What the runner writes into run.json before the notebook takes the folder over."""
 
 
@@ -139,13 +139,15 @@ class RunFolder:
 
         The packets themselves have been written while they were measured.
         """
+        from tsnlab.inventory import inventory
+
         sync.table().to_parquet(self.path / "sync.parquet")
         self.update(
             **measured(packets, case),
             title=case.title,
             guide=case.guide.model_dump(mode="json"),
             clocks=sync.to_json(),
-            versions={"lab": lab.versions(), "controller": revision.libraries()},
+            versions={"lab": lab.versions(), **inventory(lab), "controller": revision.libraries()},
             lab_file=lab.spec.model_dump(mode="json", by_alias=True),
             case_file=case.model_dump(mode="json", by_alias=True),
         )

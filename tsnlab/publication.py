@@ -18,6 +18,10 @@ from tsnlab.folder import NOTEBOOK, REPORT, RUN_JSON, RunFolder, now
 
 CRATE = "ro-crate-metadata.json"
 SUMS = "SHA256SUMS"
+SEAL = "seal"
+LICENSE = "CC-BY-4.0"
+"""Of published results, unless another is asked for; tsnlab's own is Apache-2.0."""
+
 _TYPES = {
     ".ipynb": "application/x-ipynb+json",
     ".html": "text/html",
@@ -35,8 +39,19 @@ def checksums(folder: Path) -> dict[str, str]:
     return {name: _sha256(file) for name, file in names.items() if name not in (RUN_JSON, REPORT)}
 
 
-def publish(folders: Sequence[str | Path], target: str | Path) -> Path:
+def seal(content: Mapping[str, Any]) -> str:
+    """SHA-256 of what a run.json says, but for the seal itself: it is in the file, so that an edited one is known."""
+    sealed = {name: value for name, value in content.items() if name != SEAL}
+    return hashlib.sha256(json.dumps(sealed, sort_keys=True).encode()).hexdigest()
+
+
+def publish(folders: Sequence[str | Path], target: str | Path, *, license_id: str = LICENSE) -> Path:
     """Copies runs into a new folder with an index, checksums and a description as a research object.
+
+    Args:
+        folders: run folders.
+        target: the folder to be made.
+        license_id: the licence of what is published, as SPDX names it.
 
     Returns:
         The folder.
@@ -57,7 +72,7 @@ def publish(folders: Sequence[str | Path], target: str | Path) -> Path:
         report.make(place / run.name)
     report.index(place.resolve())
     sums = {file.relative_to(place).as_posix(): _sha256(file) for file in sorted(place.rglob("*")) if file.is_file()}
-    (place / CRATE).write_text(json.dumps(_crate(place, sums), indent=1) + "\n", encoding="utf-8")
+    (place / CRATE).write_text(json.dumps(_crate(place, sums, license_id), indent=1) + "\n", encoding="utf-8")
     sums[CRATE] = _sha256(place / CRATE)
     (place / SUMS).write_text("".join(f"{value}  {name}\n" for name, value in sums.items()), encoding="utf-8")
     return place
@@ -75,6 +90,8 @@ def check(run: RunFolder) -> None:
     stored = content.get("checksums")
     if not stored:
         raise ConfigError(f"{run.path}: has no checksums; repeat it: tsnlab rerun {run.path}")
+    if content.get(SEAL) != seal(content):
+        raise ConfigError(f"{run.path / RUN_JSON}: was edited after the run; repeat the run: tsnlab rerun {run.path}")
     present = checksums(run.path)
     for name in sorted(stored.keys() | present.keys()):
         if stored.get(name) != present.get(name):
@@ -91,19 +108,20 @@ def _check_order(notebook: Path) -> None:
         raise ConfigError(f"{notebook}: its cells were not executed once each in order; repeat the run")
 
 
-def _crate(place: Path, sums: Mapping[str, str]) -> dict[str, Any]:
+def _crate(place: Path, sums: Mapping[str, str], license_id: str) -> dict[str, Any]:
     runs = [RunFolder(folder).read() for folder in sorted(place.iterdir()) if (folder / RUN_JSON).is_file()]
     about: dict[str, Any] = {"@id": CRATE, "@type": "CreativeWork", "about": {"@id": "./"}}
     about["conformsTo"] = {"@id": "https://w3id.org/ro/crate/1.1"}
     parts = [{"@id": f"{run['run']}/"} for run in runs]
     root: dict[str, Any] = {"@id": "./", "@type": "Dataset", "name": "Runs of tsnlab", "datePublished": now()}
     root["description"] = "Measurements of the guide 'Enable TSN in Kata Containers', made by tsnlab"
-    root["license"] = "not stated"
+    terms = {"@id": f"https://spdx.org/licenses/{license_id}", "@type": "CreativeWork", "name": license_id}
+    root["license"] = {"@id": terms["@id"]}
     top = [{"@id": name} for name in sums if "/" not in name]
     root["hasPart"] = [*parts, *top]
     described = [item for run in runs for item in _described(run, [name for name in sums if _of(name, run)])]
     files = [_file(place, name, value) for name, value in sums.items()]
-    return {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": [about, root, *described, *files]}
+    return {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": [about, root, terms, *described, *files]}
 
 
 def _of(name: str, run: Mapping[str, Any]) -> bool:
@@ -122,6 +140,7 @@ def _described(run: Mapping[str, Any], files: Sequence[str]) -> list[dict[str, A
     }
     data["description"] = f"{run['status']}; {', '.join(run.get('badges', []))}"
     tool = {"@id": f"#tsnlab-{name}", "@type": "SoftwareApplication", "name": "tsnlab", "version": code["version"]}
+    tool["license"] = "https://spdx.org/licenses/Apache-2.0"
     tool["softwareVersion"] = f"{code['revision'] or code['version']}{', modified' if code['modified'] else ''}"
     values = [
         {"@id": f"#{name}-{key}", "@type": "PropertyValue", "name": key, "value": value}

@@ -9,8 +9,8 @@ from typing import Any
 
 from tsnlab import notebook
 from tsnlab.errors import ConfigError
-from tsnlab.folder import RESULTS, RunFolder
-from tsnlab.run import run
+from tsnlab.folder import RESULTS, RunFolder, results_folder
+from tsnlab.run import lab_source, run
 
 _STATISTICS = ("count", "min", "mean", "max", "std")
 
@@ -55,13 +55,25 @@ def rerun(folder: str | Path, *, results: str | Path = RESULTS, show: bool = Tru
     content = first.read()
     if "indicators" not in content:
         raise ConfigError(f"{first.path}: has measured nothing that a repetition could be compared with")
-    known = notebook.parameters(notebook.find(content.get("notebook") or content["case"]))
-    parameters = {name: value for name, value in content["parameters"].items() if name in known}
     where = content.get("notebook") or content["case"]
+    known = notebook.parameters(notebook.find(where))
+    parameters = {name: value for name, value in content["parameters"].items() if name in known}
+    if "lab_file" in parameters:
+        parameters["lab_file"] = _lab_file(content, results_folder(results))
     second = RunFolder(run(where, parameters=parameters, results=results, show=show))
     again = second.read()
     same = content["key"] == again.get("key") if "key" in content else None
     return Rerun(first.path, second.path, same, tuple(differing(content, again)))
+
+
+def _lab_file(content: Mapping[str, Any], folder: Path) -> str:
+    """The lab file of a run, or one written anew beside it if that has been changed since, or is not there any more."""
+    named, text = str(content["parameters"]["lab_file"]), content.get("lab_source")
+    if text is None or lab_source(named) == text:
+        return named
+    written = folder / f"{content['run']}-lab.yaml"
+    written.write_text(text, encoding="utf-8")
+    return str(written)
 
 
 def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tsnlab import errors, kernel, notebook, report, revision
+from tsnlab import errors, files, kernel, notebook, report, revision
+from tsnlab.errors import ConfigError
 from tsnlab.folder import NOTEBOOK, PACKETS, RESULTS, RunFolder, measured, new_run, now, results_folder
-from tsnlab.lab import load_lab_file
-from tsnlab.publication import checksums
+from tsnlab.lab import LABS, load_lab_file
+from tsnlab.publication import SEAL, checksums, seal
 from tsnlab.teardown import restore_if_needed
 from tsnlab.ticker import Ticker
 
@@ -88,7 +89,19 @@ def carry_out(
 
 def marks(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     """What is known of a run before it begins, see :func:`tsnlab.folder.new_run`."""
-    return {"key": revision.Fingerprint(path, notebook.parameters(path)).of(values), "notebook": str(path)}
+    known = notebook.parameters(path)
+    key = revision.Fingerprint(path, known).of(values)
+    return {"key": key, "notebook": str(path), "lab_source": lab_source(lab_file_of(known, values))}
+
+
+def lab_source(lab_file: str | None) -> str | None:
+    """The text of a lab file, as it is kept with a run; None if there is none."""
+    if lab_file is None:
+        return None
+    try:
+        return files.find(lab_file, LABS).read_text(encoding="utf-8")
+    except (ConfigError, OSError):
+        return None
 
 
 def lab_file_of(known: Mapping[str, notebook.Parameter], values: Mapping[str, Any]) -> str | None:
@@ -185,4 +198,5 @@ def conclude(folder: RunFolder, outcome: Mapping[str, str], seconds: float) -> N
 
         fields = {**measured(parquet.read(folder.path / PACKETS)), **fields}
     folder.update(**fields, checksums=checksums(folder.path))
+    folder.update(**{SEAL: seal(folder.read())})
     report.make(folder.path)

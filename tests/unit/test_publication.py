@@ -13,15 +13,21 @@ import tsnlab
 from tsnlab import cli
 from tsnlab.errors import ConfigError
 from tsnlab.folder import RunFolder
-from tsnlab.publication import checksums, publish
+from tsnlab.publication import checksums, publish, seal
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
     run = tsnlab.new_run("case1", {"packets": 5}, results=tmp_path / "results")
     write_notebook(run, [1, 2])
-    run.update(status="done", seconds=1.0, finished="2025-01-31T12:00:00+00:00", checksums=checksums(run.path))
+    run.update(status="done", seconds=1.0, finished="2025-01-31T12:00:00+00:00")
+    conclude(run)
     return run
+
+
+def conclude(run: RunFolder) -> None:
+    run.update(checksums=checksums(run.path))
+    run.update(seal=seal(run.read()))
 
 
 def write_notebook(run: RunFolder, counts: list[int]) -> None:
@@ -46,6 +52,7 @@ def test_it_is_a_research_object_that_names_every_file(run: RunFolder, tmp_path:
     referred = [part["@id"] for item in graph.values() for part in item.get("hasPart", [])]
     assert set(referred) <= graph.keys()
     assert graph[f"#{run.name}-packets"]["value"] == 5
+    assert graph[graph["./"]["license"]["@id"]]["name"] == "CC-BY-4.0"
 
 
 def test_edited_and_missing_outputs_are_refused(run: RunFolder, tmp_path: Path) -> None:
@@ -58,9 +65,15 @@ def test_edited_and_missing_outputs_are_refused(run: RunFolder, tmp_path: Path) 
     assert not (tmp_path / "public").exists()
 
 
+def test_an_edited_run_json_is_refused(run: RunFolder, tmp_path: Path) -> None:
+    run.update(parameters={"packets": 500_000})
+    with pytest.raises(ConfigError, match=r"run\.json: was edited after the run"):
+        publish([run.path], tmp_path / "public")
+
+
 def test_stale_outputs_are_refused(run: RunFolder, tmp_path: Path) -> None:
     write_notebook(run, [2, 1])
-    run.update(checksums=checksums(run.path))
+    conclude(run)
     with pytest.raises(ConfigError, match="not executed once each in order"):
         publish([run.path], tmp_path / "public")
 

@@ -12,10 +12,11 @@ import pytest
 
 import tsnlab
 from tsnlab import cli, report
+from tsnlab.lab import LABS
 from tsnlab.report.catalogue import catalogue
 from tsnlab.report.comparison import compare, differences
 from tsnlab.report.listing import chosen, listing
-from tsnlab.rerun import differing
+from tsnlab.rerun import _lab_file, differing
 
 
 def summary(spread: float) -> dict[str, Any]:
@@ -84,6 +85,18 @@ def test_a_run_without_numbers_cannot_be_repeated(tmp_path: Path, capsys: pytest
     run = tsnlab.new_run("case1", {}, results=tmp_path)
     assert cli.main(["rerun", str(run.path)]) == 2
     assert "has measured nothing" in capsys.readouterr().err
+
+
+def test_a_repetition_takes_the_lab_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    text = (LABS / "virtual.yaml").read_text()
+    path.write_text(text)
+    content = {"run": "case1-x", "parameters": {"lab_file": str(path)}, "lab_source": text}
+    assert _lab_file(content, tmp_path) == str(path)
+    path.unlink()
+    again = tmp_path / "case1-x-lab.yaml"
+    assert _lab_file(content, tmp_path) == str(again)
+    assert again.read_text() == text
 
 
 def test_a_report_is_written_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

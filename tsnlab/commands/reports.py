@@ -24,6 +24,9 @@ def add(commands: Commands) -> None:
     publish = commands.add_parser("publish", help="pack runs as a static web site and research object (RO-Crate)")
     publish.add_argument("runs", nargs="+", metavar="RUN", help="run folder")
     publish.add_argument("--to", metavar="DIR", default="publication", help="folder to be made (publication)")
+    publish.add_argument(
+        "--license", metavar="SPDX", default="CC-BY-4.0", help="licence of what is published (CC-BY-4.0)"
+    )
     publish.set_defaults(action=_publish)
     index = commands.add_parser("index", help="write index.html of a results folder")
     add_results(index)
@@ -101,7 +104,7 @@ def _rerun(arguments: argparse.Namespace) -> int:
 def _publish(arguments: argparse.Namespace) -> int:
     from tsnlab.publication import publish
 
-    print(publish(arguments.runs, arguments.to))
+    print(publish(arguments.runs, arguments.to, license_id=arguments.license))
     return OK
 
 

@@ -18,10 +18,10 @@ from typing import Any
 from tsnlab import notebook
 from tsnlab.errors import ConfigError
 from tsnlab.folder import RESULTS, now, results_folder
-from tsnlab.lab import LabFile, load_lab_file
+from tsnlab.lab import load_lab_file
 from tsnlab.progress import progress
 from tsnlab.report.catalogue import catalogue
-from tsnlab.run import prepare
+from tsnlab.run import lab_file_of, lab_source, prepare
 from tsnlab.sweep.page import make_page
 from tsnlab.sweep.plan import Plan, Point
 from tsnlab.sweep.pool import LocalPool, Pool
@@ -91,7 +91,9 @@ def conduct(
     before.folder.mkdir(parents=True, exist_ok=True)
     (before.folder / SWEEP_JSON).write_text(json.dumps(_about(plan), indent=1) + "\n", encoding="utf-8")
     points = list(plan.points) if again else before.left
-    tasks = [_task(plan, point, where) for point in points]
+    sources: dict[str | None, str | None] = {file: lab_source(file) for file in _lab_files(plan)}
+    known = notebook.parameters(plan.notebook)
+    tasks = [_task(plan, point, sources.get(lab_file_of(known, point.values)), where) for point in points]
     try:
         with _stopped_by_signals():
             pool = _pool(scheduler, before.folder, min(jobs or default_jobs(plan), max(1, len(tasks))))
@@ -117,25 +119,23 @@ def look(plan: Plan, results: str | Path = RESULTS) -> Sweep:
 
 def default_jobs(plan: Plan) -> int:
     """All cores where time is simulated, as labs then cannot disturb each other; 1 by the wall clock."""
-    simulated = all(lab.kind == "virtual" and lab.kernel == "built" for lab in _labs(plan))
+    simulated = all(lab.kind == "virtual" and lab.kernel == "built" for lab in map(load_lab_file, _lab_files(plan)))
     return len(os.sched_getaffinity(0)) if simulated else 1
 
 
 def _check_jobs(plan: Plan, jobs: int | None, scheduler: str) -> None:
     """There is one of each real machine."""
-    real = next((lab for lab in _labs(plan) if lab.kind == "hardware"), None)
+    real = next((lab for lab in map(load_lab_file, _lab_files(plan)) if lab.kind == "hardware"), None)
     if real is not None and (scheduler or (jobs or 1) > 1):
         raise ConfigError(
             f"lab {real.name} is of real machines: its points are measured one after the other, from here"
         )
 
 
-def _labs(plan: Plan) -> list[LabFile]:
+def _lab_files(plan: Plan) -> list[str]:
     known = notebook.parameters(plan.notebook)
-    if "lab_file" not in known:
-        return []
-    files = {point.values.get("lab_file", known["lab_file"].default) for point in plan.points}
-    return [load_lab_file(file) for file in sorted(files)]
+    found = {lab_file_of(known, point.values) for point in plan.points}
+    return sorted(file for file in found if file is not None)
 
 
 def _pool(scheduler: str, folder: Path, jobs: int) -> Pool:
@@ -180,10 +180,11 @@ def _stopped_by_signals() -> Iterator[None]:
             signal.signal(one, signal.SIG_DFL)
 
 
-def _task(plan: Plan, point: Point, results: Path) -> Task:
+def _task(plan: Plan, point: Point, lab_source: str | None, results: Path) -> Task:
     token = secrets.token_hex(8)
     about = {"name": plan.name, "point": point.number, "axes": dict(point.axes), "token": token}
-    return Task(plan.notebook, point.values, results, {"key": point.key, "sweep": about}, token)
+    marks = {"key": point.key, "sweep": about, "lab_source": lab_source}
+    return Task(plan.notebook, point.values, results, marks, token)
 
 
 def _about(plan: Plan) -> dict[str, Any]:
