@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tsnlab.ptp.clock import Clock
+from tsnlab.quantity import show_duration
 from tsnlab.show import ink
 
 _WIDTH, _HEIGHT, _ROOM, _LEFT = 680, 44, 250, 2
 _SHOWN = 120
+_FAR = 4
 
 
 def svg(clock: Clock) -> str:
-    """The last offsets of a clock, largest at the top, and the threshold as a line; empty before the first two."""
+    """The last offsets of a clock and the threshold as a line; empty before the first two.
+
+    What is far above the threshold, as before a clock was set, is drawn at the top, so that the others can be told.
+    """
     offsets = [offset.worst_ns for _, offset in clock.offsets[-_SHOWN:]]
     if len(offsets) < 2:
         return ""
-    top = max(*offsets, clock.threshold_ns)
+    top = min(max(*offsets, clock.threshold_ns), _FAR * clock.threshold_ns)
     limit = _y(clock.threshold_ns, top)
     label = f"offsets of {clock.node}, {min(offsets)} to {max(offsets)} ns; {clock.threshold_ns} ns are allowed"
     right = _WIDTH - _ROOM
@@ -28,7 +33,7 @@ def svg(clock: Clock) -> str:
         ink.line(0, limit, right, limit, colour=ink.OTHER, extra='stroke-dasharray="4 3"'),
         ink.line(0, _HEIGHT - 3, right, _HEIGHT - 3, extra='stroke-opacity="0.3"'),
         curve,
-        ink.text(right + 8, 14, f"{clock.node}: {offsets[-1]} ns now, worst {max(offsets)}"),
+        ink.text(right + 8, 14, f"{clock.node}: {offsets[-1]} ns now, worst {show_duration(max(offsets))}"),
         ink.text(right + 8, 32, f"allowed {clock.threshold_ns} ns (dashed)", faint=True),
     )
 
@@ -39,4 +44,4 @@ def _points(offsets: Sequence[int], top: int, right: float) -> str:
 
 
 def _y(offset_ns: int, top_ns: int) -> float:
-    return _HEIGHT - 3 - (_HEIGHT - 8) * offset_ns / max(1, top_ns)
+    return _HEIGHT - 3 - (_HEIGHT - 8) * min(offset_ns, top_ns) / max(1, top_ns)
