@@ -58,8 +58,9 @@ test: setup ## build the virtual lab's kernel if there is none yet, then run all
 	@$(BIN)/tsnlab kernel build
 	$(BIN)/python -m pytest
 
-lab: setup ## open JupyterLab on the notebooks
-	@$(BIN)/jupyter lab notebooks
+lab: setup ## open JupyterLab on the notebooks, the introduction first
+	@as_root=; [ "$$(id -u)" != 0 ] || as_root=--allow-root
+	$(BIN)/jupyter lab $$as_root notebooks/introduction.ipynb
 
 lint: setup ## style, types, and notebooks without outputs
 	@$(BIN)/ruff check
