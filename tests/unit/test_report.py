@@ -96,6 +96,32 @@ def test_code_is_folded_under_its_telling_line(run: RunFolder) -> None:
     assert first_line("") == ""
 
 
+def test_code_is_shown_or_left_out_as_wanted(run: RunFolder) -> None:
+    add_notebook(run, code_cell("lab = tsnlab.open_lab(lab_file)", nbformat.v4.new_output("stream", text="a lab")))
+    shown = report.make(run.path, code="show").read_text(encoding="utf-8")
+    assert '<details class="code" open="">' in shown
+    hidden = report.make(run.path, code="hide").read_text(encoding="utf-8")
+    assert "open_lab" not in hidden
+    assert "a lab" in hidden
+
+
+def test_figures_have_numbers_and_captions(run: RunFolder) -> None:
+    picture = nbformat.v4.new_output("display_data", data={"image/png": "iVBORw0KGgo="})
+    cells = [nbformat.v4.new_markdown_cell("## The schedule\n\nGates."), code_cell("gates", picture)]
+    cells += [code_cell("1 + 1"), nbformat.v4.new_markdown_cell("## A & B"), code_cell("more", picture)]
+    add_notebook(run, *cells)
+    page = page_of(run)
+    assert "<figcaption>Figure 1. The schedule</figcaption>" in page
+    assert "<figcaption>Figure 2. A &amp; B</figcaption>" in page
+
+
+def test_hashes_of_what_was_made_are_in_the_report(run: RunFolder) -> None:
+    run.update(checksums={"packets.parquet": "0123abcd"}, key="fedc9876")
+    page = page_of(run)
+    for text in ("Hashes", "0123abcd", "fedc9876"):
+        assert text in page
+
+
 def test_an_error_shows_its_message_and_folds_where_it_was_raised(run: RunFolder) -> None:
     error = nbformat.v4.new_output(
         "error", ename="SyncError", evalue="the clocks <did> not lock", traceback=["\x1b[31mdeep inside\x1b[0m"]

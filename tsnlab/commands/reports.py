@@ -37,6 +37,12 @@ def _add_report(commands: Commands) -> None:
     parser = commands.add_parser("report", help="write reports anew, and compare runs", description=_REPORT_HELP)
     parser.add_argument("folders", nargs="+", metavar="RUN|SWEEP", help="run folder, or the folder of a sweep")
     parser.add_argument("--to", metavar="PAGE", default="comparison.html", help="the comparison (comparison.html)")
+    parser.add_argument(
+        "--code",
+        choices=["show", "fold", "hide"],
+        default="fold",
+        help="the code of the notebook in a run's report (fold)",
+    )
     parser.set_defaults(action=_report)
 
 
@@ -70,7 +76,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
             print(make_page(folder))
         else:
-            print(report.make(folder))
+            print(report.make(folder, code=arguments.code))
             runs.append(folder)
     if len(runs) > 1:
         print(compare(runs, arguments.to))

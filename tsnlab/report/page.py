@@ -7,9 +7,8 @@ import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tsnlab.errors import ConfigError
 from tsnlab.folder import NOTEBOOK, REPORT, TRANSCRIPT, RunFolder
@@ -18,7 +17,9 @@ from tsnlab.report.glance import glance
 if TYPE_CHECKING:
     from nbconvert import HTMLExporter
 
+Code = Literal["show", "fold", "hide"]
 TEMPLATES = Path(__file__).parent.parent / "templates"
+_PICTURES = {"image/png", "image/svg+xml"}
 _EMPTY = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
 
 
@@ -33,8 +34,12 @@ class Command:
     stderr: str
 
 
-def make(folder: str | Path) -> Path:
+def make(folder: str | Path, *, code: Code = "fold") -> Path:
     """Writes report.html of a run folder, whatever the run has left there.
+
+    Args:
+        folder: the run folder.
+        code: whether the cells' code is shown, folded under its telling line, or left out.
 
     Returns:
         The report.
@@ -48,12 +53,13 @@ def make(folder: str | Path) -> Path:
         "glance": glance(content),
         "commands": commands(run.path / TRANSCRIPT),
         "details": _details(content),
+        "code": code,
     }
     source = run.path / NOTEBOOK
     # a run may have been stopped before its first cell, or its notebook is kept elsewhere
     text = source.read_text(encoding="utf-8") if source.exists() else _EMPTY
     try:
-        page, _ = _exporter().from_file(StringIO(text), resources={"tsnlab": about})
+        page, _ = _exporter().from_notebook_node(captioned(text), resources={"tsnlab": about})
     except ValueError as error:
         raise ConfigError(f"{source}: not a notebook: {error}") from error
     (run.path / REPORT).write_text(page, encoding="utf-8")
@@ -97,8 +103,37 @@ def _details(run: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
     tables = {"Parameters": run.get("parameters", {})}
     tables |= {f"Versions: {where}": found for where, found in versions.items()}
     rows = {title: [(name, str(value)) for name, value in table.items()] for title, table in tables.items()}
+    rows["Hashes (SHA-256)"] = _hashes(run)
     files = {"Lab file": run.get("lab_file"), "Case file": run.get("case_file")}
     return rows | {title: [("", _yaml(content))] for title, content in files.items() if content}
+
+
+def _hashes(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the run made, and what tells it from another of the same parameters."""
+    code = run.get("code", {})
+    revision = f"{code.get('revision') or code.get('version', '-')}{', modified' if code.get('modified') else ''}"
+    known = [("code", revision)] if code else []
+    known += [("parameters, lab, notebook and code", run["key"])] if "key" in run else []
+    return known + [(name, str(value)) for name, value in run.get("checksums", {}).items()]
+
+
+def captioned(text: str) -> Any:
+    """A notebook whose cells know the captions of their figures: numbered, after the heading they stand under.
+
+    Raises:
+        ValueError: it is not a notebook.
+    """
+    import nbformat
+
+    notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+    number, heading = 0, ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            heading = next((line.lstrip("# ") for line in cell.source.splitlines() if line.startswith("#")), heading)
+        elif any(_PICTURES & output.get("data", {}).keys() for output in cell.get("outputs", [])):
+            number += 1
+            cell.metadata["caption"] = f"Figure {number}. {heading}".removesuffix(". ")
+    return notebook
 
 
 def _yaml(content: Mapping[str, Any]) -> str:
