@@ -18,7 +18,15 @@ class Value(BaseModel):
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         """What IPython shows; `repr` stays what can be read back."""
-        printer.text(str(self))
+        from tsnlab.show import facts
+
+        plain = type(self).__str__ is BaseModel.__str__
+        printer.text(facts.text(type(self).__name__, facts.of_value(self)) if plain else str(self))
+
+    def _repr_html_(self) -> str:
+        from tsnlab.show import facts
+
+        return facts.html(type(self).__name__, facts.of_value(self))
 
 
 ValueT = TypeVar("ValueT", bound=Value)

@@ -15,7 +15,7 @@ from tsnlab.run import lab_source, run
 _STATISTICS = ("count", "min", "mean", "max", "std")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rerun:
     """Two runs with the same parameters.
 
@@ -42,6 +42,9 @@ class Rerun:
             return head + "equal statistics"
         lines = [f"  {name}: {before} before, {after} now" for name, before, after in self.differences]
         return "\n".join([f"{head}{len(lines)} statistics differ", *lines])
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def rerun(folder: str | Path, *, results: str | Path = RESULTS, show: bool = True) -> Rerun:

@@ -10,7 +10,7 @@ from html import escape
 from tsnlab.hosts import Host
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Step:
     """One thing of one node brought into a wanted state.
 
@@ -32,6 +32,16 @@ class Step:
         """Whether anything had to be done."""
         return bool(self.commands)
 
+    def __str__(self) -> str:
+        lines = [f"{self.node}: {self.what}: {_change(self)}", *(f"  $ {command}" for command in self.commands)]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<table>{_row(self)}</table>"
+
 
 @dataclass(frozen=True, repr=False)
 class Steps:
@@ -48,20 +58,19 @@ class Steps:
     def __str__(self) -> str:
         lines = [self.title]
         for step in self.steps:
-            lines.append(f"  {step.node}: {step.what}: {_change(step)}")
-            lines += [f"    $ {command}" for command in step.commands]
+            lines += [f"  {line}" for line in str(step).splitlines()]
         return "\n".join(lines)
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td><b>{escape(s.node)}</b></td><td style='text-align:left'>{escape(s.what)}</td>"
-            f"<td style='text-align:left'>{escape(_change(s))}</td></tr>" + _commands(s)
-            for s in self.steps
-        )
-        return f"<p><b>{escape(self.title)}</b></p><table>{rows}</table>"
+        return f"<p><b>{escape(self.title)}</b></p><table>{''.join(map(_row, self.steps))}</table>"
+
+
+def _row(step: Step) -> str:
+    cells = "".join(f"<td style='text-align:left'>{escape(cell)}</td>" for cell in (step.what, _change(step)))
+    return f"<tr><td><b>{escape(step.node)}</b></td>{cells}</tr>{_commands(step)}"
 
 
 def _change(step: Step) -> str:

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from IPython.lib.pretty import pretty
 
 from tsnlab.case import load_case
 from tsnlab.lab import LabFile, load_lab_file
 from tsnlab.packets import CaptureInfo, from_records
 from tsnlab.show import capture, network
 from tsnlab.show.strip import STEPS, Envelope, Strip
+from tsnlab.steps import Step
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -69,6 +71,19 @@ def test_a_case_says_what_is_sent_and_what_is_asked_of_it() -> None:
     assert "802.1Qbv off" in str(load_case("case3", switch_qbv=False))
     assert "launch" not in str(load_case("case1"))
     assert "priority 6" in words(case.taprio._repr_html_() if case.taprio else "")
+
+
+def test_parts_of_a_case_and_single_steps_say_what_they_are_with_units() -> None:
+    case = load_case("case3")
+    assert case.load is not None
+    assert case.etf is not None
+    for value, said in ((case.load, "953 Mbit/s"), (case.etf, "5 ms"), (case.stream, "50 us")):
+        assert said in pretty(value)
+        assert said in value._repr_html_()
+    step = Step("node1", "link eth1", "down", "up", ("ip link set eth1 up",))
+    for shown in (repr(step), step._repr_html_()):
+        assert "down → up" in shown
+        assert "ip link set eth1 up" in shown
 
 
 def test_a_gate_chart_names_the_instants_at_which_gates_change() -> None:

@@ -16,7 +16,7 @@ _SURE = 0.01
 _DIGITS = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """A second run beside a first one; nanoseconds, and positive where the second is later.
 
@@ -40,6 +40,9 @@ class Comparison:
     def differs(self) -> bool:
         """Whether the distributions differ, with 99 % confidence."""
         return self.p_value < _SURE
+
+    def __repr__(self) -> str:
+        return self.statement()
 
     def statement(self) -> str:
         """What can be said, in a sentence."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
-from tsnlab.quantity import show_duration, show_rate
+from tsnlab.quantity import DurationNs, RateBps, show_duration, show_rate
 
 if TYPE_CHECKING:
     from tsnlab.case import Case, Load, Stream, SwitchPort
+    from tsnlab.files import Value
     from tsnlab.verdict import Limits
+
+_DURATION, _RATE = (get_args(kind)[1] for kind in (DurationNs, RateBps))
+"""What marks a field as a duration or a rate."""
 
 Fact = tuple[str, str]
 """A name and what there is to say."""
@@ -28,6 +32,20 @@ def html(title: str, facts: Iterable[Fact], drawing: str = "") -> str:
         for name, said in facts
     )
     return f"<p><b>{escape(title)}</b></p>{drawing}<table>{rows}</table>"
+
+
+def of_value(value: Value) -> Iterator[Fact]:
+    """What a checked value has been given, key by key, with units; what is not set is left out."""
+    for name, field in type(value).model_fields.items():
+        given = getattr(value, name)
+        if given in (None, [], {}, ()):
+            continue
+        if _DURATION in field.metadata:
+            yield name, show_duration(given)
+        elif _RATE in field.metadata:
+            yield name, show_rate(given)
+        else:
+            yield name, str(given)
 
 
 def of_case(case: Case) -> Iterator[Fact]:
