@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import TYPE_CHECKING, get_args
 
+from pydantic import BaseModel
+
 from tsnlab.quantity import DurationNs, RateBps, show_duration, show_rate
 
 if TYPE_CHECKING:
     from tsnlab.case import Case, Load, Stream, SwitchPort
-    from tsnlab.files import Value
     from tsnlab.verdict import Limits
 
 _DURATION, _RATE = (get_args(kind)[1] for kind in (DurationNs, RateBps))
@@ -34,7 +35,7 @@ def html(title: str, facts: Iterable[Fact], drawing: str = "") -> str:
     return f"<p><b>{escape(title)}</b></p>{drawing}<table>{rows}</table>"
 
 
-def of_value(value: Value) -> Iterator[Fact]:
+def of_value(value: BaseModel) -> Iterator[Fact]:
     """What a checked value has been given, key by key, with units; what is not set is left out."""
     for name, field in type(value).model_fields.items():
         given = getattr(value, name)
@@ -44,6 +45,8 @@ def of_value(value: Value) -> Iterator[Fact]:
             yield name, show_duration(given)
         elif _RATE in field.metadata:
             yield name, show_rate(given)
+        elif isinstance(given, BaseModel):
+            yield name, ", ".join(f"{inner} {said}" for inner, said in of_value(given))
         else:
             yield name, str(given)
 
