@@ -69,6 +69,7 @@ def test_qdiscs_are_read_back_as_they_were_asked_for(lab):
     assert steps.steps[0].after == "taprio 100:, etf on 100:2, delta 5000000 ns"
     (taprio,) = [c for c in plan.commands("node1") if " taprio " in c]
     assert taprio.endswith("sched-entry S 08 100000 clockid CLOCK_TAI")
+    assert not [c for c in plan.commands("node1") if c.startswith("sleep")]  # the link is there at once
 
 
 def test_the_same_steps_are_planned_for_the_virtual_lab():

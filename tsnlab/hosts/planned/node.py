@@ -75,6 +75,7 @@ class PlannedNode:
         """Switches an interface on or off; there is a cable, and something at its other end."""
         flags = ["BROADCAST", "MULTICAST", *(["UP", "LOWER_UP"] if up else [])]
         self.links[name] |= {"flags": flags, "operstate": "UP" if up else "DOWN"}
+        self.files[f"/sys/class/net/{name}/carrier"] = f"{int(up)}\n"
 
     def add_ports(self, names: Iterable[str]) -> None:
         """Ports of a switch, which admit VLAN 1 and map each PCP to the traffic class of its number."""
