@@ -12,6 +12,8 @@ from tsnlab.hosts.container import ContainerHost
 from tsnlab.hosts.ssh import SshHost
 from tsnlab.hosts.ssh_target import USER_CONFIG, resolve
 from tsnlab.hosts.sudo import Sudo
+from tsnlab.journal import JOURNAL, Journal
+from tsnlab.kept import kept_journal
 from tsnlab.lab import LabFile
 from tsnlab.lab_lock import LabLock
 from tsnlab.session import Lab
@@ -48,6 +50,10 @@ class HardwareLab(Lab):
             for name, node in spec.nodes.items()
             if node.container is not None
         }
+        self._kept = kept_journal()
+        if self._kept is not None and self._kept.is_file():
+            self.journal = Journal.read(self._kept)
+            self.journal.move(folder / JOURNAL if folder else None)
         self._opened()
 
     def host(self, node: str) -> Host:
@@ -90,7 +96,10 @@ class HardwareLab(Lab):
 
     def _close(self) -> None:
         try:
-            self.undo()
+            if self._kept is None:
+                self.undo()
+            elif len(self.journal):
+                self.journal.move(self._kept)
         finally:
             for host in self._machines.values():
                 host.close()

@@ -10,6 +10,9 @@ from pathlib import Path
 from tsnlab.errors import ConfigError, DeadlineError, HostError, TsnlabError
 from tsnlab.hosts import Host, Result
 
+JOURNAL = "journal.jsonl"
+"""Its file in a run folder."""
+
 
 class Journal:
     """Undo commands, written before the change they undo.
@@ -50,6 +53,13 @@ class Journal:
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{path}: not a journal of tsnlab: {error}") from error
         return journal
+
+    def move(self, path: Path | None) -> None:
+        """Keeps it on disk in another place from now on; the old one goes when the new one is there."""
+        before, self._path = self._path, path
+        self._keep(self._undo)
+        if before is not None and before != path:
+            before.unlink(missing_ok=True)
 
     def unwind(self, host: Callable[[str], Host]) -> None:
         """Runs the undo commands, newest first; one that fails does not keep the others from being run.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tsnlab.journal import JOURNAL, Journal
 from tsnlab.lab import LabFile, load_lab_file
-
-JOURNAL = "journal.jsonl"
 
 
 def restore(folder: Path, spec: LabFile) -> int:
@@ -21,7 +20,6 @@ def restore(folder: Path, spec: LabFile) -> int:
         CommandError, HostError, DeadlineError: see :meth:`tsnlab.journal.Journal.unwind`.
     """
     from tsnlab.hardware import HardwareLab
-    from tsnlab.journal import Journal
 
     journal = Journal.read(folder / JOURNAL)
     count = len(journal)

@@ -18,7 +18,9 @@ from typing import Any
 from tsnlab import notebook
 from tsnlab.errors import ConfigError
 from tsnlab.folder import RESULTS, now, results_folder
-from tsnlab.lab import load_lab_file
+from tsnlab.journal import JOURNAL
+from tsnlab.kept import VARIABLE
+from tsnlab.lab import LabFile, load_lab_file
 from tsnlab.progress import progress
 from tsnlab.report.catalogue import catalogue
 from tsnlab.run import lab_file_of, lab_source, prepare
@@ -27,6 +29,7 @@ from tsnlab.sweep.plan import Plan, Point
 from tsnlab.sweep.pool import LocalPool, Pool
 from tsnlab.sweep.table import MEASURED, SWEEP_JSON, is_measured, row
 from tsnlab.sweep.task import Outcome, Task
+from tsnlab.teardown import restore
 
 _PREFIX = "sweep-"
 
@@ -84,7 +87,7 @@ def conduct(
             ready, see :class:`tsnlab.sweep.cluster.Cluster`.
         KeyboardInterrupt: it was interrupted.
     """
-    _check_jobs(plan, jobs, scheduler)
+    machines = _machines(plan, jobs, scheduler)
     prepare(plan.notebook, plan.points[0].values, show=show)
     where = results_folder(results)
     before = look(plan, where)
@@ -94,12 +97,18 @@ def conduct(
     sources: dict[str | None, str | None] = {file: lab_source(file) for file in _lab_files(plan)}
     known = notebook.parameters(plan.notebook)
     tasks = [_task(plan, point, sources.get(lab_file_of(known, point.values)), where) for point in points]
+    # the setup of machines is kept from point to point, and given back after the last
+    kept = before.folder / JOURNAL
     try:
         with _stopped_by_signals():
-            pool = _pool(scheduler, before.folder, min(jobs or default_jobs(plan), max(1, len(tasks))))
+            environment = {VARIABLE: str(kept)} if machines else {}
+            count = min(jobs or default_jobs(plan), max(1, len(tasks)))
+            pool = _cluster(scheduler, before.folder) if scheduler else LocalPool(count, environment)
             with closing(pool):
                 _measure(plan, pool, tasks, show)
     finally:
+        if machines and kept.is_file():
+            restore(before.folder, machines)
         make_page(before.folder)
     return look(plan, where)
 
@@ -123,13 +132,17 @@ def default_jobs(plan: Plan) -> int:
     return len(os.sched_getaffinity(0)) if simulated else 1
 
 
-def _check_jobs(plan: Plan, jobs: int | None, scheduler: str) -> None:
-    """There is one of each real machine."""
-    real = next((lab for lab in map(load_lab_file, _lab_files(plan)) if lab.kind == "hardware"), None)
+def _machines(plan: Plan, jobs: int | None, scheduler: str) -> LabFile | None:
+    """The lab of real machines that the points are measured on, if it is one: there is one of each machine."""
+    labs = [load_lab_file(file) for file in _lab_files(plan)]
+    real = next((lab for lab in labs if lab.kind == "hardware"), None)
     if real is not None and (scheduler or (jobs or 1) > 1):
         raise ConfigError(
             f"lab {real.name} is of real machines: its points are measured one after the other, from here"
         )
+    if real is not None and len(labs) > 1:
+        raise ConfigError(f"lab {real.name} is of real machines: a sweep of several labs is one of virtual labs")
+    return real
 
 
 def _lab_files(plan: Plan) -> list[str]:
@@ -138,12 +151,10 @@ def _lab_files(plan: Plan) -> list[str]:
     return sorted(file for file in found if file is not None)
 
 
-def _pool(scheduler: str, folder: Path, jobs: int) -> Pool:
-    if not scheduler:
-        return LocalPool(jobs)
+def _cluster(address: str, folder: Path) -> Pool:
     from tsnlab.sweep.cluster import Cluster
 
-    return Cluster(scheduler, str(folder))
+    return Cluster(address, str(folder))
 
 
 def _measure(plan: Plan, pool: Pool, tasks: Sequence[Task], show: bool) -> None:

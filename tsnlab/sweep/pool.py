@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Protocol
 
@@ -26,10 +26,11 @@ class LocalPool(Closing):
 
     Args:
         jobs: how many at most.
+        environment: variables that they have beside those of this process.
     """
 
-    def __init__(self, jobs: int) -> None:
-        self._crew = Crew()
+    def __init__(self, jobs: int, environment: Mapping[str, str] | None = None) -> None:
+        self._crew = Crew(environment)
         # a thread for each worker does nothing but wait for it
         self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="sweep")
 

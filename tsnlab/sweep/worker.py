@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from multiprocessing import Pipe
 
@@ -26,13 +28,18 @@ serve({})"""
 
 
 class Worker:
-    """A process with a warm kernel; measures one point at a time."""
+    """A process with a warm kernel; measures one point at a time.
 
-    def __init__(self) -> None:
+    Args:
+        environment: variables that it has beside those of this process.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
         # a program of its own, not a fork: it is to start without this process' threads and sockets
         self._channel, theirs = Pipe()
         command = [sys.executable, "-P", "-c", _PROGRAM.format(theirs.fileno())]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+        own = {**os.environ, **environment}
+        self._process = subprocess.Popen(command, env=own, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
         # only the process holds its end, so that its death is the end of the file
         theirs.close()
         self._busy = threading.Lock()
@@ -74,9 +81,14 @@ class Worker:
 
 
 class Crew(Closing):
-    """As many workers as are asked for at the same time, by as many threads."""
+    """As many workers as are asked for at the same time, by as many threads.
 
-    def __init__(self) -> None:
+    Args:
+        environment: variables that they have beside those of this process.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = environment or {}
         self._idle: deque[Worker] = deque()
         self._all: set[Worker] = set()
         self._lock = threading.Lock()
@@ -117,7 +129,7 @@ class Crew(Closing):
                 if worker.living:
                     return worker
                 self._discard(worker)
-            worker = Worker()
+            worker = Worker(self._environment)
             self._all.add(worker)
             return worker
 
