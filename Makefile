@@ -72,6 +72,8 @@ bench: setup ## measure how fast the virtual lab is, and the analysis of capture
 	@$(BIN)/python -m tests.bench.lab
 	$(BIN)/python -m tests.bench.ssh
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.sweep
+	$(BIN)/python -m tests.bench.catalogue
 
 clean: ## remove .venv and caches in the checkout (not results/, not the kernels in the user's cache folder)
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
