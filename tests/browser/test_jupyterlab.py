@@ -16,10 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import nbformat
 import pytest
 
 from tests.processes import below, left
+from tsnlab.case import load_case
 from tsnlab.deadline import Deadline
+from tsnlab.lab import load_lab_file
 from tsnlab.paths import NOTEBOOKS
 
 if TYPE_CHECKING:
@@ -154,7 +157,7 @@ def test_all_cells_of_case2_run_and_show_the_figure_and_the_verdict(
     assert "All 7 limits hold" in verdict.inner_text()
     assert notebook.errors() == []
     lab = notebook.look(notebook.cell("open_lab"), "virtual lab")
-    assert {"node1", "talker", "switch", "CE04"} <= set(lab.locator("svg text").all_text_contents())
+    assert "from node1:eth1 through switch to node2:enp5s0" in seen(lab.locator("img.tsnlab"))
     picture(page, "lab")
     figure = notebook.cell("plot.report").locator(".jp-OutputArea-output img, .jp-OutputArea-output svg").first
     figure.scroll_into_view_if_needed()
@@ -167,6 +170,29 @@ def test_all_cells_of_case2_run_and_show_the_figure_and_the_verdict(
     assert live.locator("progress").count() == 0
     picture(page, "measured")
     assert notebook.page.locator(".jp-OutputArea-output", has_text="Traceback").count() == 0
+
+
+def seen(image: Locator) -> str:
+    """What an image says of itself, if the browser could draw it."""
+    assert image.evaluate("image => image.complete && image.naturalWidth > 0")
+    return image.get_attribute("alt") or ""
+
+
+def test_a_notebook_that_somebody_else_has_executed_shows_its_drawings(
+    page: Page, server: Server, picture: Callable[..., Path]
+) -> None:
+    case = load_case("case3")
+    values = (load_lab_file("virtual"), case)
+    outputs = [nbformat.v4.new_output("display_data", {"text/html": value._repr_html_()}) for value in values]
+    cell = nbformat.v4.new_code_cell("lab, case", outputs=outputs, execution_count=1)
+    foreign = nbformat.v4.new_notebook(cells=[cell], metadata=nbformat.read(NOTEBOOKS / "case3.ipynb", 4).metadata)
+    nbformat.write(foreign, server.folder / "foreign.ipynb")
+    notebook = Notebook(page, server, "foreign")
+    notebook.look(notebook.cell("lab, case"), case.title)
+    picture(page, "foreign")
+    said = [seen(image) for image in page.locator(".jp-OutputArea-output img").all()]
+    assert said[0].startswith("Lab virtual: the stream goes from node1:eth1")
+    assert said[1] == "gates of 4 traffic classes over 1 ms"
 
 
 def test_a_measurement_is_stopped_and_run_again(page: Page, server: Server, picture: Callable[..., Path]) -> None:

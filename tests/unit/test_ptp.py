@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from tests.drawings import svg
 from tsnlab.errors import ConfigError
 from tsnlab.ptp import chart, config, pmc
 from tsnlab.ptp.clock import Clock
@@ -160,7 +161,7 @@ def test_the_offsets_of_a_clock_are_drawn_with_their_threshold():
     for worst in (64, 32, 5_000):
         clock.offsets.append((0, Offset(0.0, worst, None)))
     assert "offsets of node1, 32 to 5000 ns; 1000 ns are allowed" in chart.svg(clock)
-    assert "stroke-dasharray" in chart.svg(clock)
+    assert "stroke-dasharray" in svg(chart.svg(clock))
 
 
 def test_a_span_without_an_offset_has_the_last_one_before_it():

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 import tsnlab
+from tests.drawings import svg
 from tests.unit.schedules import taprio
 from tsnlab import schedule
 from tsnlab.errors import ConfigError
@@ -95,4 +96,4 @@ def test_the_recommended_delta_is_more_than_the_longest_latency():
 
 
 def test_a_schedule_draws_itself():
-    assert taprio([(1, 1000), (2, 1000)], classes=2)._repr_html_().count("<rect") == 2
+    assert svg(taprio([(1, 1000), (2, 1000)], classes=2)._repr_html_()).count("<title>open") == 2

@@ -6,7 +6,6 @@ import inspect
 import subprocess
 import sys
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -14,20 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from IPython.lib.pretty import pretty
 
+from tests.drawings import svg, words
 from tsnlab.case import load_case
 from tsnlab.lab import LabFile, load_lab_file
 from tsnlab.packets import CaptureInfo, from_records
 from tsnlab.show import capture, network
 from tsnlab.show.strip import STEPS, Envelope, Strip
 from tsnlab.steps import Step
-
-SVG = "{http://www.w3.org/2000/svg}"
-
-
-def words(svg: str) -> list[str]:
-    """What can be read in a drawing; it fails if that is not well-formed XML."""
-    root = ElementTree.fromstring(svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
-    return [element.text or "" for element in root.iter(f"{SVG}text")]
 
 
 def changed(spec: LabFile, **fields: object) -> LabFile:
@@ -48,9 +40,11 @@ def test_a_cable_between_two_nodes_and_a_free_port_are_drawn_as_well() -> None:
     spec = load_lab_file("virtual")
     ends = [[str(end) for end in link.ends] for link in spec.links]
     links = [{"ends": pair, "rate": 10**9, "delay": 1000} for pair in ends[:2]]
-    svg = network.svg(changed(spec, links=[*links, {"ends": ["node3:enp5s0", "node4:enp5s0"], "rate": 1, "delay": 0}]))
-    assert "free: CE01, CE02" in words(svg)
-    assert svg.count('fill="none"') == 1
+    drawing = network.svg(
+        changed(spec, links=[*links, {"ends": ["node3:enp5s0", "node4:enp5s0"], "rate": 1, "delay": 0}])
+    )
+    assert "free: CE01, CE02" in words(drawing)
+    assert svg(drawing).count('fill="none"') == 1
 
 
 def test_names_from_files_are_text_and_never_markup() -> None:
@@ -58,7 +52,7 @@ def test_names_from_files_are_text_and_never_markup() -> None:
     nodes = {name: node.model_dump() for name, node in spec.nodes.items()}
     nodes["node2"]["title"] = "<script>alert('&')</script>"
     html = changed(spec, nodes=nodes)._repr_html_()
-    assert "<script" not in html
+    assert "<script" not in html + svg(html)
 
 
 def test_a_case_says_what_is_sent_and_what_is_asked_of_it() -> None:
@@ -118,7 +112,7 @@ def test_the_strip_of_a_million_packets_is_no_larger_than_that_of_a_thousand() -
     many.add((seq, 1_252_000 + seq % 7, 3_000 + seq % 11) for seq in range(0, 1_000_000, 10))
     assert len(few.scheduled.steps) == 250
     assert len(many.scheduled.steps) <= STEPS
-    assert len(many.svg()) < 2 * len(few.svg())
+    assert len(svg(many.svg())) < 2 * len(svg(few.svg()))
     words(many.svg())
 
 

@@ -1,4 +1,4 @@
 """How values show themselves in a notebook and in IPython: drawings, tables, errors, completion.
 
-Drawings are SVG in the page's own text colour, so that they can be read on a light page, a dark one and in print.
+Drawings are images within the page, so that they are also there in a notebook that somebody else has executed.
 """

@@ -1,7 +1,8 @@
-"""Pieces of SVG, in colours that can be told from a light page, from a dark one and, if need be, without colour."""
+"""Pieces of SVG, put together to an image that is the same on a light page, on a dark one and in print."""
 
 from __future__ import annotations
 
+import base64
 from html import escape
 
 STREAM = "#0072b2"
@@ -10,16 +11,34 @@ STREAM = "#0072b2"
 OTHER = "#d55e00"
 """What is not: best effort, application latency, limits."""
 
+SOURCE = "data:image/svg+xml;base64,"
+"""What the address of a drawing begins with."""
+
 FONT = 12
 """Pixels; and a letter is about half as wide."""
 
 
+_INK, _PAPER = "#222222", "#ffffff"
+
+_DARK = "<style>[data-jp-theme-light='false'] img.tsnlab {filter: invert(0.92) hue-rotate(180deg)}</style>"
+"""JupyterLab's dark themes; a notebook that is not trusted has no styles, and shows the drawing on white."""
+
+
 def sheet(width: float, height: float, label: str, *parts: str) -> str:
-    """A drawing that shrinks on a narrow page; `label` says in words what it shows."""
-    text = escape(label, quote=True)
+    """A drawing as an HTML image that shrinks on a narrow page; `label` says in words what it shows.
+
+    An image, and not SVG within the page: of that, JupyterLab keeps nothing but the letters when a notebook that
+    somebody else has executed is opened.
+    """
+    drawing = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" font-size="{FONT}"'
+        f' font-family="DejaVu Sans, Verdana, Helvetica, sans-serif" fill="{_INK}" color="{_INK}">'
+        f'<rect width="100%" height="100%" rx="4" fill="{_PAPER}"/>{"".join(parts)}</svg>'
+    )
+    data = base64.b64encode(drawing.encode()).decode()
     return (
-        f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" style="max-width:100%;height:auto" role="img"'
-        f' aria-label="{text}" font-size="{FONT}" fill="currentColor"><title>{text}</title>{"".join(parts)}</svg>'
+        f'{_DARK}<img class="tsnlab" alt="{escape(label, quote=True)}" width="{width:.0f}" height="{height:.0f}"'
+        f' style="max-width:100%;height:auto" src="{SOURCE}{data}">'
     )
 
 
