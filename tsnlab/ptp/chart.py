@@ -33,9 +33,15 @@ def svg(clock: Clock) -> str:
         ink.line(0, limit, right, limit, colour=ink.OTHER, extra='stroke-dasharray="4 3"'),
         ink.line(0, _HEIGHT - 3, right, _HEIGHT - 3, extra='stroke-opacity="0.3"'),
         curve,
-        ink.text(right + 8, 14, f"{clock.node}: {offsets[-1]} ns now, worst {show_duration(max(offsets))}"),
+        ink.text(right + 8, 14, f"{clock.node}: {offsets[-1]} ns now, worst {show_duration(_worst(offsets, clock))}"),
         ink.text(right + 8, 32, f"allowed {clock.threshold_ns} ns (dashed)", faint=True),
     )
+
+
+def _worst(offsets: Sequence[int], clock: Clock) -> int:
+    """The largest offset since there was a good one: before a clock is set it may be years off."""
+    good = next((index for index, offset in enumerate(offsets) if offset <= clock.threshold_ns), 0)
+    return max(offsets[good:])
 
 
 def _points(offsets: Sequence[int], top: int, right: float) -> str:
