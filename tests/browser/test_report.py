@@ -133,6 +133,8 @@ def test_the_catalogue_is_searched_and_sorted(page: Page, pages: dict[str, Path]
     field.fill("no such thing")
     assert page.locator("output").inner_text() == "0 of 2"
     field.fill("")
+    page.locator("select").select_option("switch_qbv")
+    assert ["switch_qbv = False" in row for row in rows.all_inner_texts()] == [True, False]
     orders = []
     for _ in range(2):
         page.get_by_role("button", name="outcome").click()

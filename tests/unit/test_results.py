@@ -47,6 +47,18 @@ def test_a_condition_that_is_not_met_leaves_a_run_out() -> None:
         assert chosen([run], **condition) == []  # type: ignore[arg-type]
 
 
+def test_runs_are_sorted_by_a_parameter_or_by_what_came_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [add(tmp_path, spread=spread, packets=packets).name for spread, packets in ((3, 20), (1, 100), (2, 3))]
+    other = add(tmp_path, "case1", spread=9).name
+    for by, order in (("packets", [2, 0, 1]), ("spread", [1, 2, 0])):
+        assert cli.main(["results", "--results", str(tmp_path), "--sort", by]) == 0
+        lines = capsys.readouterr().out.splitlines()[1:]
+        expected = [runs[index] for index in order] + [other]
+        assert [next(name for name in [*runs, other] if name in line) for line in lines] == expected
+    assert cli.main(["results", "--results", str(tmp_path), "--sort", "speed"]) == 2
+    assert "no run has 'speed' to sort by; there are started, outcome, spread, packets" in capsys.readouterr().err
+
+
 def test_a_thousand_runs_are_listed_within_a_second_and_indexed_within_two(tmp_path: Path) -> None:
     for index in range(1000):
         add(tmp_path, spread=index / 10, packets=index)

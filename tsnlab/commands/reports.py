@@ -51,6 +51,7 @@ def _add_list(commands: Commands) -> None:
     parser.add_argument("--case", default="", help="runs of this case")
     parser.add_argument("--status", default="", help="done, failed, error, interrupted, abandoned or running")
     parser.add_argument("--since", default="", metavar="DATE", help="runs since then, such as 2025-01-31")
+    parser.add_argument("--sort", default="", metavar="NAME", help="by a parameter, by spread, outcome or started")
     parser.add_argument(
         *("-p", "--parameter"),
         dest="parameters",
@@ -87,13 +88,14 @@ def _list(arguments: argparse.Namespace) -> int:
     from tsnlab.errors import ConfigError
     from tsnlab.folder import results_folder
     from tsnlab.report.catalogue import catalogue
-    from tsnlab.report.listing import chosen, listing
+    from tsnlab.report.listing import chosen, in_order, listing
 
     folder = results_folder(arguments.results)
     if not folder.is_dir():
         raise ConfigError(f"{folder}: there is no such results folder; `tsnlab run case1` makes the first run")
     wanted = {"case": arguments.case, "status": arguments.status, "since": arguments.since}
-    print(listing(chosen(catalogue(folder), **wanted, parameters=dict(arguments.parameters))))
+    runs = chosen(catalogue(folder), **wanted, parameters=dict(arguments.parameters))
+    print(listing(in_order(runs, arguments.sort) if arguments.sort else runs))
     return OK
 
 

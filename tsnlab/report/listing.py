@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from tsnlab.errors import ConfigError
 from tsnlab.report.glance import judgement
 
 
@@ -36,6 +37,25 @@ def chosen(
     ]
 
 
+def in_order(runs: Iterable[Mapping[str, Any]], by: str) -> list[Mapping[str, Any]]:
+    """The runs by a parameter, by `spread`, `outcome` or `started`, ascending; those that do not have it come last.
+
+    Raises:
+        ConfigError: none of them has it.
+    """
+    own: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+        "started": lambda run: run.get("started"),
+        "outcome": lambda run: judgement(run)[1],
+        "spread": _spread,
+    }
+    keys = [(own[by](run) if by in own else run.get("parameters", {}).get(by), run) for run in runs]
+    if keys and all(found is None for found, _ in keys):
+        names = dict.fromkeys(name for _, run in keys for name in run.get("parameters", {}))
+        raise ConfigError(f"no run has {by!r} to sort by; there are {', '.join([*own, *names])}")
+    keys.sort(key=lambda pair: _place(pair[0]))
+    return [run for _, run in keys]
+
+
 def listing(runs: Iterable[Mapping[str, Any]]) -> str:
     """A table for the terminal: a line for each run."""
     rows = [("started", "outcome", "spread/us", "run", "parameters"), *map(_row, runs)]
@@ -44,7 +64,7 @@ def listing(runs: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _row(run: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
-    spread = run.get("indicators", {}).get("scheduled_times_us", {}).get("spread")
+    spread = _spread(run)
     return (
         str(run.get("started", ""))[:16].replace("T", " "),
         judgement(run)[1],
@@ -52,6 +72,18 @@ def _row(run: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
         run["run"],
         " ".join(f"{name}={value}" for name, value in run.get("parameters", {}).items()),
     )
+
+
+def _spread(run: Mapping[str, Any]) -> float | None:
+    found: float | None = run.get("indicators", {}).get("scheduled_times_us", {}).get("spread")
+    return found
+
+
+def _place(value: object) -> tuple[int, float, str]:
+    """Numbers by their size, then texts, then what is not there."""
+    if value is None:
+        return 2, 0, ""
+    return (0, value, "") if isinstance(value, int | float) else (1, 0, str(value))
 
 
 def _same(value: object, text: str) -> bool:
