@@ -81,7 +81,8 @@ class _ThisPython(KernelSpecManager):
     """The kernel is this interpreter, whatever kernels the user has installed under the notebook's name."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        # what it logs about being interrupted or left alone is no news: the runner tells how the run has ended
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=50"]
         return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
 

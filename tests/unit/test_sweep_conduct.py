@@ -40,6 +40,9 @@ def test_every_point_is_measured_once_unless_asked_and_is_a_row_of_the_table(
     assert len(pd.read_csv(sweep.folder / "sweep.csv")) == 4
     for name in table["run"]:
         assert {"notebook.ipynb", "report.html"} <= {item.name for item in (results / name).iterdir()}
+    page = (sweep.folder / "report.html").read_text(encoding="utf-8")
+    # of one axis: its effect and the frontier
+    assert page.count("<figcaption>") == page.count("data:image/png") == 2
     conduct(load_plan(write(tmp_path, 1)), results, jobs=1, again=True, show=False)
     assert begun(results) == [1, 1, 2, 3, 4]
     monkeypatch.setattr("tsnlab.revision.code_digest", lambda: "another")

@@ -99,6 +99,7 @@ def conduct(
     tasks = [_task(plan, point, sources.get(lab_file_of(known, point.values)), where) for point in points]
     # the setup of machines is kept from point to point, and given back after the last
     kept = before.folder / JOURNAL
+    whole = False
     try:
         with _stopped_by_signals():
             environment = {VARIABLE: str(kept)} if machines else {}
@@ -106,10 +107,12 @@ def conduct(
             pool = _cluster(scheduler, before.folder) if scheduler else LocalPool(count, environment)
             with closing(pool):
                 _measure(plan, pool, tasks, show)
+            whole = True
     finally:
         if machines and kept.is_file():
             restore(before.folder, machines)
-        make_page(before.folder)
+        # who interrupts it does not want to wait for figures
+        make_page(before.folder, figures=whole)
     return look(plan, where)
 
 
