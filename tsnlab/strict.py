@@ -52,9 +52,9 @@ class StrictEngine(Engine):  # type: ignore[misc]  # papermill has no types
             outcome = {"status": "error", "error": str(error)}
             raise
         finally:
-            restore_if_needed(folder.path, run.lab_file_of(known, values))
             _keep(nb_man.nb, folder.path / NOTEBOOK)
             run.conclude(folder, outcome, time.monotonic() - began)
+            restore_if_needed(folder.path, run.lab_file_of(known, values))
 
 
 def _execute(nb_man: Any, kernel_name: str, values: Mapping[str, Any]) -> None:

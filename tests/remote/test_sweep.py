@@ -42,7 +42,12 @@ def step(name, wanted):
 step("setup", "for all points")
 step("own", str(number))"""
 
-FAILS = 'if number == 2:\n    raise ValueError("two is too much")'
+FAILS = """\
+if number == 2:
+    raise ValueError("two is too much")
+if number == 9:
+    import os, signal
+    os.kill(os.getpid(), signal.SIGKILL)"""
 
 END = """\
 summary = {"unit": "us", "count": 1, "min": number, "mean": number, "max": number, "spread": 0}
@@ -75,10 +80,14 @@ def prepare(tmp_path: Path, port: int) -> Path:
 
 
 def sweep(tmp_path: Path, sshd, *options: str) -> subprocess.CompletedProcess[str]:
+    return run(tmp_path, sshd, "tsnlab", "sweep", "steps.yaml", *options)
+
+
+def run(tmp_path: Path, sshd, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     home = tmp_path / "home/.ssh"
     home.mkdir(parents=True, exist_ok=True)
     (home / "config").write_text(sshd.config(plain_user()).read_text())
-    command = [sys.executable, "-m", "tsnlab", "sweep", "steps.yaml", *options]
+    command = [sys.executable, "-m", module, *arguments]
     own = {**os.environ, "HOME": str(home.parent)}
     return subprocess.run(command, cwd=tmp_path, env=own, capture_output=True, text=True, timeout=300, check=False)
 
@@ -105,3 +114,15 @@ def test_a_lab_in_use_and_two_points_at_a_time_are_refused(sshd, tmp_path: Path)
     assert answer.returncode == 2
     assert f"127.0.0.1:{sshd.port} is in use by lab theirs, process {os.getpid()}" in answer.stderr
     assert not (tmp_path / "node/log").exists()
+
+
+def test_the_engine_gives_the_nodes_back_even_if_the_kernel_is_killed(sshd, tmp_path: Path) -> None:
+    prepare(tmp_path, sshd.port)
+    parameters = {"number": 9, "folder": tmp_path / "node", "lab_file": tmp_path / "lab.yaml"}
+    given = [text for name, value in parameters.items() for text in ("-p", name, str(value))]
+    options = ["--engine", "tsnlab", "-k", "python3", "--no-progress-bar"]
+    answer = run(tmp_path, sshd, "papermill", "steps.ipynb", "out.ipynb", *options, *given)
+    assert answer.returncode != 0
+    assert "own 9" in (tmp_path / "node/log").read_text()
+    assert [path.name for path in (tmp_path / "node").iterdir()] == ["log"]
+    assert list((tmp_path / "results").glob("*/journal.jsonl")) == []
