@@ -12,6 +12,7 @@ import nbformat
 import yaml
 
 from tests.remote.conftest import plain_user
+from tests.unit.tiny_sweep import wait_for
 from tsnlab.lab import LABS
 from tsnlab.lab_lock import LabLock
 from tsnlab.sweep import read_table
@@ -19,6 +20,7 @@ from tsnlab.sweep import read_table
 PARAMETERS = """\
 number: int = 1  # what is measured
 folder: str = ""  # where the node has its files
+slow: bool = False  # whether the third point takes long
 lab_file: str = "hardware"  # name or path of a lab file
 run_folder: str = ""  # where to keep the run"""
 
@@ -45,6 +47,9 @@ step("own", str(number))"""
 FAILS = """\
 if number == 2:
     raise ValueError("two is too much")
+if number == 3 and slow:
+    import time
+    time.sleep(600)
 if number == 9:
     import os, signal
     os.kill(os.getpid(), signal.SIGKILL)"""
@@ -84,12 +89,19 @@ def sweep(tmp_path: Path, sshd, *options: str) -> subprocess.CompletedProcess[st
 
 
 def run(tmp_path: Path, sshd, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    process = start(tmp_path, sshd, module, *arguments)
+    out, err = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def start(tmp_path: Path, sshd, module: str, *arguments: str) -> subprocess.Popen[str]:
     home = tmp_path / "home/.ssh"
     home.mkdir(parents=True, exist_ok=True)
     (home / "config").write_text(sshd.config(plain_user()).read_text())
     command = [sys.executable, "-m", module, *arguments]
     own = {**os.environ, "HOME": str(home.parent)}
-    return subprocess.run(command, cwd=tmp_path, env=own, capture_output=True, text=True, timeout=300, check=False)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=tmp_path, env=own, stdout=pipe, stderr=pipe, text=True)
 
 
 def test_what_does_not_change_is_set_up_once_and_all_is_given_back(sshd, tmp_path: Path) -> None:
@@ -101,6 +113,26 @@ def test_what_does_not_change_is_set_up_once_and_all_is_given_back(sshd, tmp_pat
     done = [line.removeprefix(f"{node}/") for line in (node / "log").read_text().splitlines()]
     assert done == ["setup for all points", "own 1", "own 2", "own 3"]
     assert [path.name for path in node.iterdir()] == ["log"]
+    assert list((tmp_path / "results").glob("*/journal.jsonl")) == []
+
+
+def test_a_sweep_that_was_killed_gives_back_what_it_had_set_up(sshd, tmp_path: Path) -> None:
+    file = prepare(tmp_path, sshd.port)
+    content = json.loads(file.read_text())
+    slow = {**content, "parameters": {**content["parameters"], "slow": True}}
+    file.write_text(json.dumps({**slow, "axes": {"number": [1, 3]}}))
+    process = start(tmp_path, sshd, "tsnlab", "sweep", "steps.yaml")
+    log = tmp_path / "node/log"
+    wait_for(lambda: log.exists() and "own 3" in log.read_text())
+    process.kill()
+    process.communicate()
+    (left,) = (tmp_path / "results").glob("*/journal.jsonl")
+    assert len(left.read_text().splitlines()) == 3
+    file.write_text(json.dumps({**content, "axes": {"number": [1, 3]}}))
+    # the kernel of the killed one is there for a moment more, and holds the lab
+    wait_for(lambda: sweep(tmp_path, sshd).returncode == 0)
+    assert [path.name for path in log.parent.iterdir()] == ["log"]
+    assert log.read_text().count("setup") == 2
     assert list((tmp_path / "results").glob("*/journal.jsonl")) == []
 
 

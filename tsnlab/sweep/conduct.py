@@ -17,7 +17,7 @@ from typing import Any
 
 from tsnlab import notebook
 from tsnlab.errors import ConfigError
-from tsnlab.folder import RESULTS, now, results_folder
+from tsnlab.folder import RESULTS, RunFolder, now, results_folder
 from tsnlab.journal import JOURNAL
 from tsnlab.kept import VARIABLE
 from tsnlab.lab import LabFile, load_lab_file
@@ -97,6 +97,8 @@ def conduct(
     sources: dict[str | None, str | None] = {file: lab_source(file) for file in _lab_files(plan)}
     known = notebook.parameters(plan.notebook)
     tasks = [_task(plan, point, sources.get(lab_file_of(known, point.values)), where) for point in points]
+    if machines:
+        _give_back(plan, where, machines)
     # the setup of machines is kept from point to point, and given back after the last
     kept = before.folder / JOURNAL
     whole = False
@@ -146,6 +148,14 @@ def _machines(plan: Plan, jobs: int | None, scheduler: str) -> LabFile | None:
     if real is not None and len(labs) > 1:
         raise ConfigError(f"lab {real.name} is of real machines: a sweep of several labs is one of virtual labs")
     return real
+
+
+def _give_back(plan: Plan, results: Path, machines: LabFile) -> None:
+    """Undoes what a sweep that was killed in the middle of a point has left on the machines."""
+    for journal in results.glob(f"{plan.notebook.stem}-*/{JOURNAL}"):
+        run = RunFolder(journal.parent).settle()
+        if run["status"] != "running" and run.get("sweep", {}).get("name") == plan.name:
+            restore(journal.parent, machines)
 
 
 def _lab_files(plan: Plan) -> list[str]:
