@@ -42,16 +42,19 @@ def progress(what: Iterable[Any] | int | None, desc: str, unit: str = "steps", *
     """
     from tqdm.std import tqdm
 
+    total = what if what is None or isinstance(what, int) else None
+    place = _place(total is not None or hasattr(what, "__len__"))
+    file = place["file"]  # tqdm wraps it
+
     class Bar(tqdm):  # type: ignore[type-arg]  # subscriptable in its stubs only
         monitor_interval = 0  # no thread beside ours: every update looks at the clock
 
         def display(self, msg: str | None = None, pos: int | None = None) -> Any:
-            if not isinstance(self.fp, Cell):
+            if not isinstance(file, Cell):
                 return super().display(msg, pos)
-            self.fp.show(str(self) if msg is None else msg, self.n / self.total if self.total else None)
+            file.show(str(self) if msg is None else msg, self.n / self.total if self.total else None)
             return True
 
-    total = what if what is None or isinstance(what, int) else None
     return Bar(
         None if what is None or isinstance(what, int) else what,
         desc=desc,
@@ -62,7 +65,7 @@ def progress(what: Iterable[Any] | int | None, desc: str, unit: str = "steps", *
         delay=_QUIET_S,
         leave=False,
         disable=not show,
-        **_place(total is not None or hasattr(what, "__len__")),
+        **place,
     )
 
 
@@ -111,30 +114,27 @@ class Cell:
         """Replaces the output.
 
         Args:
-            text: how far it is, in one line; empty with no `html` removes all.
+            text: how far it is, in one line; an empty one removes all.
             share: of the whole that is done, if that is known.
             html: what stands below the bar.
             label: what stands beside the bar; by default the text.
         """
-        self._replace(
-            {"text/plain": text, "text/html": f"{_bar(label or text, share)}{html}"} if text or html else {}, MARK
-        )
+        self._replace(text, f"{_bar(label or text, share)}{html}" if text else "", MARK)
 
     def leave(self, text: str, html: str) -> None:
         """Replaces the output by what is to stay in the notebook."""
-        self._replace({"text/plain": text, "text/html": html}, {})
+        self._replace(text, html, {})
 
-    def _replace(self, data: dict[str, str], about: dict[str, str]) -> None:
+    def _replace(self, text: str, html: str, about: dict[str, str]) -> None:
         from IPython.display import display
 
+        data = {"text/plain": text, "text/html": html}
         if self._output is not None:
             self._output.update(data, raw=True, metadata=about)
-        elif data:
+        elif text:
             self._output = display(data, raw=True, metadata=about, display_id=True)  # type: ignore[no-untyped-call]
 
 
 def _bar(text: str, share: float | None) -> str:
-    if not text:
-        return ""
     value = "" if share is None else f' value="{share:.4f}"'
     return f'<div><progress max="1"{value}></progress> {escape(text)}</div>'

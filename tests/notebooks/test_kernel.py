@@ -85,13 +85,31 @@ def run_folder(tmp_path: Path) -> Path:
     return folder
 
 
+def test_a_bar_in_a_cell_moves_and_is_gone_in_the_end(notebook: Notebook) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def watch(message: dict[str, Any]) -> None:
+        if message["msg_type"] in ("display_data", "update_display_data"):
+            seen.append(message["content"]["data"])
+
+    notebook.run("from tsnlab.progress import progress; import time")
+    (kept,) = notebook.run("for _ in progress(range(32), 'waiting', 'naps'): time.sleep(0.1)", watch)
+    *shown, last = seen
+    assert kept["data"] == last == {"text/plain": "", "text/html": ""}
+    assert len(shown) >= 2
+    values = [float(data["text/html"].partition(' value="')[2].partition('"')[0]) for data in shown]
+    assert values == sorted(values)
+    assert 0 < values[0] < 1
+    assert "naps" in shown[0]["text/plain"]
+
+
 @pytest.mark.lab
 def test_a_live_view_changes_nothing_but_the_picture(notebook: Notebook) -> None:
     digest = "import hashlib; hashlib.sha256(capture.to_csv().encode()).hexdigest()"
     notebook.open(3000)
     plain = notebook.run(RECORD.format(live=False))
     digests = [notebook.text(digest)]
-    assert [one["data"] for one in plain if one["data"]] == []  # a bar, if there was one, is gone
+    assert [one for one in plain if any(one["data"].values())] == []  # a bar, if there was one, is gone
     notebook.run("lab.close()")
     notebook.open(3000)
     seen: list[str] = []
