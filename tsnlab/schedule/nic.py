@@ -79,10 +79,11 @@ class Nic:
 
     def _queues(self, value: Taprio | Mqprio) -> list[str]:
         if self.queues < 2:
-            return [f"queues: an interface with several transmit queues is needed; {self.title} has one"]
+            one = f"queues: an interface with several transmit queues is needed; {self.title} has one"
+            return [f"{one}; if it can have more, tsnlab.links.channels(lab, case) sets them"]
         if value.queue_count > self.queues:
             needed = value.queue_count
-            return [f"queues: {needed} are needed, {self.title} uses {self.queues}; ethtool -L combined {needed}"]
+            return [f"queues: {needed} are needed, {self.title} uses {self.queues}; tsnlab.links.channels(lab, case)"]
         return []
 
     def _entries(self, taprio: Taprio) -> list[str]:
