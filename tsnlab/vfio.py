@@ -47,7 +47,7 @@ def bind(lab: Place, node: str, device: str, method: Method = "driver_override")
     doing = Doing(lab.host(node))
     devices = pci.scan(doing.host)
     before = pci.find(devices, device, node)
-    _check_group(node, before, devices)
+    check_group(node, before, devices)
     if before.driver != DRIVER:
         _check_unused(node, before, uplinks(doing.host))
         lab.journal.will_change(node, _undo(before, method))
@@ -89,11 +89,16 @@ def group_file(lab: Place, node: str, device: str) -> str:
     """
     devices = pci.scan(lab.host(node))
     found = pci.find(devices, device, node)
-    _check_group(node, found, devices)
+    check_group(node, found, devices)
     return f"/dev/vfio/{found.group}"
 
 
-def _check_group(node: str, device: Device, devices: Sequence[Device]) -> None:
+def check_group(node: str, device: Device, devices: Sequence[Device]) -> None:
+    """Whether a guest can have a device.
+
+    Raises:
+        StepError: it is in no IOMMU group, or not alone in it; says what to do.
+    """
     if device.group is None:
         raise StepError(
             f"{node}: {device} is in no IOMMU group: the IOMMU is off\nwhat to do: add `intel_iommu=on iommu=pt` to"

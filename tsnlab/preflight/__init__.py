@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from tsnlab.errors import DeadlineError, HostError
+from tsnlab import pci
+from tsnlab.errors import CommandError, DeadlineError, HostError
 from tsnlab.hosts import Host
-from tsnlab.preflight import nic, node
+from tsnlab.preflight import container_host, nic, node
 from tsnlab.preflight.facts import Facts, gather
 from tsnlab.preflight.table import Finding, Level, Preflight
 from tsnlab.show.names import own
@@ -42,8 +44,9 @@ def examine(nodes: dict[str, tuple[Host, list[str]]], passed_in: Mapping[str, st
     concurrent = all(getattr(host, "concurrent", False) for host, _ in nodes.values())
     # the nodes of the virtual lab live in one kernel, which does one thing at a time
     with ThreadPoolExecutor(max(1, len(nodes) if concurrent else 1)) as pool:
-        findings = pool.map(lambda name: _examine(name, *nodes[name], (passed_in or {}).get(name)), nodes)
-        return Preflight(tuple(finding for found in findings for finding in found))
+        looked = list(pool.map(lambda name: _examine(name, *nodes[name], (passed_in or {}).get(name)), nodes))
+    findings = [finding for _, found in looked for finding in found]
+    return Preflight((*findings, *_together([facts for facts, _ in looked if facts is not None])))
 
 
 def _runs(host: Host) -> bool:
@@ -53,13 +56,40 @@ def _runs(host: Host) -> bool:
         return False
 
 
-def _examine(name: str, host: Host, interfaces: list[str], passed_in: str | None) -> list[Finding]:
+def _examine(name: str, host: Host, interfaces: list[str], passed_in: str | None) -> tuple[Facts | None, list[Finding]]:
     try:
-        facts = gather(name, host, [*interfaces, passed_in] if passed_in else interfaces)
+        facts = gather(name, host, interfaces)
+        findings = [*node.judge(facts), *nic.judge(facts)]
+        if passed_in:
+            findings += container_host.judge(facts, passed_in, _devices(host))
     except (HostError, DeadlineError) as error:
-        return [Finding(name, "connection", "fail", str(error))]
-    kata = node.judge_container_host(facts, passed_in) if passed_in else []
-    return [*node.judge(facts), *nic.judge(facts), *kata]
+        return None, [Finding(name, "connection", "fail", str(error))]
+    return facts, findings
+
+
+def _devices(host: Host) -> tuple[pci.Device, ...]:
+    try:
+        return pci.scan(host)
+    except CommandError:
+        # a machine without PCI has no device of that name, which is then said
+        return ()
+
+
+def _together(facts: Sequence[Facts]) -> list[Finding]:
+    """What must be the same everywhere."""
+    by_offset: dict[str, list[str]] = defaultdict(list)
+    for one in facts:
+        by_offset[one.get("tai") or "not known"].append(one.node)
+    if len(facts) < 2:
+        return []
+    what, seen = (
+        "TAI offset of all nodes",
+        "; ".join(f"{tai} s: {', '.join(names)}" for tai, names in by_offset.items()),
+    )
+    if len(by_offset) == 1:
+        return [Finding("all", what, "pass", f"the same, {next(iter(by_offset))} s")]
+    remedy = "CLOCK_TAI differs by whole seconds between them, and so would gates and launch times: make it one"
+    return [Finding("all", what, "fail", seen, remedy)]
 
 
 __dir__ = own(__name__)

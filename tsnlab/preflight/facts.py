@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tsnlab.hosts import Host
+from tsnlab.kata_config import FILES
 
 # `help` behind a qdisc's name prints its usage, and adds nothing
 _SCRIPT = r"""
@@ -20,12 +21,17 @@ done
 ask taprio tc qdisc add dev lo root taprio help
 ask etf tc qdisc add dev lo root etf help
 ask config sh -c 'if [ -r /proc/config.gz ]; then gunzip -c /proc/config.gz; else cat "/boot/config-$(uname -r)"; fi'
+ask modules sh -c 'for name; do modinfo -F filename "$name" && echo "$name"; done' \
+  sh sch_taprio sch_etf sch_mqprio 8021q ptp
 ask tai python3 -c 'import time; print(round(time.clock_gettime(11) - time.clock_gettime(0)))'
 ask processes ps -eo comm
 ask managed nmcli -t -f DEVICE,STATE device
 ask governor sh -c 'cat /sys/devices/system/cpu/cpu0/cpufreq/scaling_governor'
+ask idle sh -c 'cd /sys/devices/system/cpu/cpu0/cpuidle && for state in state*; do
+  echo "$(cat $state/latency) $(cat $state/disable) $(cat $state/name)"
+done'
 ask disk df -Pk /tmp
-ask iommu ls /sys/kernel/iommu_groups
+ask kata-config sh -c 'for file; do [ -f "$file" ] && echo "$file" && exec cat "$file"; done; exit 1' sh $KATA
 for interface; do
   ask "link:$interface" cat "/sys/class/net/$interface/ifindex"
   ask "driver:$interface" ethtool -i "$interface"
@@ -34,7 +40,6 @@ for interface; do
   ask "eee:$interface" ethtool --show-eee "$interface"
   ask "coalesce:$interface" ethtool -c "$interface"
   ask "id:$interface" cat "/sys/class/net/$interface/device/vendor" "/sys/class/net/$interface/device/device"
-  ask "group:$interface" readlink "/sys/class/net/$interface/device/iommu_group"
 done
 exit 0
 """
@@ -65,7 +70,8 @@ def gather(node: str, host: Host, interfaces: Sequence[str]) -> Facts:
     Raises:
         HostError, DeadlineError: the node cannot be reached, or does not answer in time.
     """
-    result = host.run(["sh", "-c", _SCRIPT, "facts", *interfaces], timeout=20)
+    script = _SCRIPT.replace("$KATA", " ".join(FILES))
+    result = host.run(["sh", "-c", script, "facts", *interfaces], timeout=20)
     return Facts(node, tuple(interfaces), getattr(host, "concurrent", False), parse(result.stdout))
 
 

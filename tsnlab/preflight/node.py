@@ -1,11 +1,9 @@
-"""What is looked at on a node beside its interfaces: tools, kernel, clock, rights, disk; what Kata needs."""
+"""What is looked at on a node beside its interfaces: tools, kernel, clock, rights, disk, what makes it wake up late."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tsnlab.errors import ConfigError
-from tsnlab.kata_config import PORTS_SINCE, parse_version
 from tsnlab.kernel.config import parse_config
 from tsnlab.preflight.facts import Facts
 from tsnlab.preflight.table import Finding
@@ -13,18 +11,16 @@ from tsnlab.preflight.table import Finding
 _TOOLS = {"tc": "iproute2", "ethtool": "ethtool", "ptp4l": "linuxptp", "phc2sys": "linuxptp", "python3": "python3"}
 _SYMBOLS = ("NET_SCH_TAPRIO", "NET_SCH_ETF", "NET_SCH_MQPRIO", "VLAN_8021Q", "PTP_1588_CLOCK")
 _STEERING = ("chronyd", "ntpd", "systemd-timesyn", "openntpd")
-_ENGINES = ("docker", "nerdctl", "ctr")
+_MODULES = ("sch_taprio", "sch_etf", "sch_mqprio", "8021q", "ptp")
+_LATE_US = 10
+"""A processor that needs longer to wake up is seen in the talker's latency."""
+
 _FREE_KB = 500_000
 
 
 def judge(facts: Facts) -> list[Finding]:
     """Every node of the lab."""
     return [*_tools(facts), *_qdiscs(facts), *_kernel(facts), *_clock(facts), *_machine(facts)]
-
-
-def judge_container_host(facts: Facts, interface: str) -> list[Finding]:
-    """The node whose NIC is passed to a Kata guest."""
-    return [_iommu(facts, interface), _kata(facts), _engine(facts)]
 
 
 def _tools(facts: Facts) -> Iterable[Finding]:
@@ -53,7 +49,7 @@ def _kernel(facts: Facts) -> Iterable[Finding]:
         yield Finding(facts.node, what, "pass", "the virtual lab's; `tsnlab kernel build` shows its symbols")
         return
     if text is None:
-        yield Finding(facts.node, what, "warn", "its configuration cannot be read", "see /boot/config-$(uname -r)")
+        yield _modules(facts, what)
         return
     config = parse_config(text)
     missing = [symbol for symbol in _SYMBOLS if config.get(f"CONFIG_{symbol}") not in ("y", "m")]
@@ -61,6 +57,17 @@ def _kernel(facts: Facts) -> Iterable[Finding]:
         yield Finding(facts.node, what, "fail", f"without {', '.join(missing)}", "build it with params/kernel/stx.conf")
     else:
         yield Finding(facts.node, what, "pass", f"has {', '.join(_SYMBOLS)}")
+
+
+def _modules(facts: Facts, what: str) -> Finding:
+    """Where there is no configuration to read: what modprobe would find, built in or as a module."""
+    found = (facts.get("modules") or "").split()
+    missing = [name for name in _MODULES if name not in found]
+    if not missing:
+        return Finding(facts.node, what, "pass", f"has {', '.join(_MODULES)}")
+    remedy = "see /boot/config-$(uname -r); build it with params/kernel/stx.conf"
+    seen = f"its configuration cannot be read, and modinfo knows no {', '.join(missing)}"
+    return Finding(facts.node, what, "warn", seen, remedy)
 
 
 def _clock(facts: Facts) -> Iterable[Finding]:
@@ -94,29 +101,17 @@ def _machine(facts: Facts) -> Iterable[Finding]:
     if governors and governors != ["performance"]:
         remedy = "cpupower frequency-set -g performance"
         yield Finding(facts.node, "CPU governor", "warn", ", ".join(governors), remedy)
+    if facts.real:
+        yield from _idle(facts)
 
 
-def _iommu(facts: Facts, interface: str) -> Finding:
-    group = facts.get(f"group:{interface}")
-    if group:
-        return Finding(facts.node, "IOMMU", "pass", f"{interface} is in group {group.rpartition('/')[2]}")
-    if facts.get("iommu"):
-        return Finding(facts.node, "IOMMU", "warn", f"on; {interface} is not an interface now (bound to vfio-pci?)")
-    remedy = "intel_iommu=on iommu=pt on the kernel's command line, VT-d in the BIOS; reboot"
-    return Finding(facts.node, "IOMMU", "fail", "off", remedy)
-
-
-def _kata(facts: Facts) -> Finding:
-    try:
-        version = parse_version(facts.get("kata-runtime") or "")
-    except ConfigError:
-        return Finding(facts.node, "Kata", "fail", "not there", "install Kata Containers; the guide used 1.11.0")
-    key = "hotplug_vfio_on_root_bus" if version < PORTS_SINCE else "hot_plug_vfio and cold_plug_vfio"
-    return Finding(facts.node, "Kata", "pass", f"{'.'.join(map(str, version))}, which understands {key}")
-
-
-def _engine(facts: Facts) -> Finding:
-    for engine in _ENGINES:
-        if version := facts.get(engine):
-            return Finding(facts.node, "container engine", "pass", version.splitlines()[0])
-    return Finding(facts.node, "container engine", "fail", "none", f"install one of {', '.join(_ENGINES)}")
+def _idle(facts: Facts) -> Iterable[Finding]:
+    """States in which a processor waits. Source: the kernel's Documentation/admin-guide/pm/cpuidle.rst."""
+    rows = [line.split(None, 2) for line in (facts.get("idle") or "").splitlines()]
+    states = [(int(row[0]), row[2]) for row in rows if len(row) == 3 and row[1] == "0"]
+    late = [f"{name} ({latency} us)" for latency, name in states if latency > _LATE_US]
+    if late:
+        remedy = f"cpupower idle-set -D {_LATE_US}, or intel_idle.max_cstate=1 on the kernel's command line"
+        yield Finding(facts.node, "C-states", "warn", f"wakes up late from {', '.join(late)}", remedy)
+    elif states:
+        yield Finding(facts.node, "C-states", "pass", f"none that takes more than {_LATE_US} us")
