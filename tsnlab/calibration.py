@@ -6,23 +6,31 @@
     |<------------------- path delay ------------------------------->|
       derived: frame time and cable, twice; what is more is the sender's kernel and its interface
 
-Both ends read different clocks on hardware: a path delay that is negative, or longer than the gate of a schedule lasts,
-says that the clocks are wrong rather than the path.
+An interface that stamps frames itself does so as they begin: then the second frame time is not part of it.
+
+Both ends read different clocks on hardware, so that these are synchronised meanwhile: a path delay that is negative, or
+longer than the gate of a schedule lasts, says that the clocks are wrong rather than the path.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 
-from tsnlab import qdisc
+from tsnlab import ptp, qdisc
 from tsnlab.case import Case
 from tsnlab.errors import MeasurementError, StepError
 from tsnlab.node.wire import FRAME_LENGTH
+from tsnlab.ptp import capability, system
 from tsnlab.qdisc import proof
 from tsnlab.schedule.margin import frame_ns
-from tsnlab.session import Lab
+from tsnlab.session import SECOND, Lab
 from tsnlab.show.names import own
+
+PREAMBLE = 8
+"""Bytes before the first that counts."""
 
 TOLERANCE_NS = 200
 """So much the links may be shorter than they are described: the virtual lab's cables count in steps of 64 ns."""
@@ -89,21 +97,46 @@ def path_delay(lab: Lab, case: Case | None = None) -> PathDelay:
 
     Raises:
         StepError: the talker's interface has a schedule, behind which frames would wait.
+        SyncError: both ends have clocks of their own, which do not lock.
         MeasurementError: nothing arrived, or the delays cannot be true; says why.
     """
     end = lab.talker
     if qdisc.root(qdisc.show(lab.host(end.node), end.interface)):
         raise StepError(f"{end}: calibrate before a qdisc is attached: frames would wait for its gates")
     behaviour = next(proof.behaviours(lab))
-    rows = proof.measure(lab, behaviour)
-    link = lab.spec.link_of(end)
-    derived = 2 * (frame_ns(FRAME_LENGTH, link.rate) + link.delay)
+    with _clocks(lab):
+        rows = proof.measure(lab, behaviour)
     if not rows:
         raise MeasurementError(f"no frame of {end} arrived at {lab.listener}; are links and switch set up?")
+    derived = _derived_ns(lab, as_it_begins=bool(rows[0][5]))
     found = PathDelay(tuple((row[5] or row[6]) - row[4] for row in rows), derived)
     if problems := found.implausible(_gate_ns(case)):
         raise MeasurementError("\n  ".join(["the path delay cannot be true:", *problems, str(found)]))
     return found
+
+
+@contextmanager
+def _clocks(lab: Lab) -> Iterator[None]:
+    """Synchronises the clocks of both ends for a while, unless they are one."""
+    both = [lab.talker.node, lab.listener.node]
+    stamped = capability.read(lab.host(lab.listener.node), lab.listener.interface).hardware
+    if len(system.kernels(lab, both)) == 1 and not stamped:
+        yield
+        return
+    sync = ptp.launch(lab)
+    try:
+        sync.wait_locked()
+        yield
+    finally:
+        sync.stop()
+
+
+def _derived_ns(lab: Lab, *, as_it_begins: bool) -> int:
+    """What follows from the links: frame and cable, twice; of the last frame its first byte where that is stamped."""
+    here, there = lab.spec.link_of(lab.talker), lab.spec.link_of(lab.listener)
+    first = frame_ns(FRAME_LENGTH, here.rate) + here.delay
+    last = PREAMBLE * 8 * SECOND // there.rate if as_it_begins else frame_ns(FRAME_LENGTH, there.rate)
+    return first + last + there.delay
 
 
 def _gate_ns(case: Case | None) -> int | None:

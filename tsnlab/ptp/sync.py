@@ -277,7 +277,7 @@ class Sync:
         }
 
     def _one_clock(self) -> bool:
-        """Whether all times of the stream are read from one kernel's clock, so that no difference of clocks is in them."""
+        """Whether all times of the stream are read from one kernel's clock: no difference of clocks is in them."""
         ends = {self._lab.talker.node, self._lab.listener.node}
         stamped = any(place.timestamping == "hardware" for place in self.places if place.node in ends)
         return not stamped and any(ends <= set(nodes) for nodes in self._kernels)
@@ -308,6 +308,15 @@ class Sync:
 
     def _repr_html_(self) -> str:
         return shown.html(self)
+
+
+def expected_error_ns(lab: Lab) -> int:
+    """How far two clocks may be apart when :meth:`Sync.wait_locked` is content: twice the largest good offset.
+
+    Known before anything runs; for what it turned out to be see :meth:`Sync.during`.
+    """
+    exact = lab.virtual_time or lab.spec.kind == "hardware"
+    return 2 * (THRESHOLD_NS if exact else WALL_CLOCK_THRESHOLD_NS)
 
 
 def launch(
