@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from tsnlab import node_file
 from tsnlab.errors import StepError
 from tsnlab.hosts import Host
 from tsnlab.lab import Node
@@ -82,20 +83,9 @@ def _words(states: dict[str, tuple[str, str]]) -> str:
 
 def _script(lab: Lab, interface: str, text: str, *, management: bool) -> Step:
     doing, path = Doing(lab.host(lab.switch)), scripts.path(interface)
-    found = doing.host.run(["cat", path], check=False)
-    before = found.stdout if found.returncode == 0 else None
+    before = node_file.read(doing.host, path)
     wanted = scripts.keeping_addresses(text, before) if management and before else text
-    if before != wanted:
-        kept = f"{path}.before-tsnlab"
-        if before is None:
-            lab.journal.will_change(lab.switch, ["rm", "-f", path])
-        else:
-            lab.journal.will_change(lab.switch, ["sh", "-c", '[ ! -e "$0" ] || mv -f "$0" "$1"', kept, path])
-            doing.run(["cp", "-p", path, kept])
-        doing.host.write_text(path, wanted)
-        doing.commands.append(f"# {path}\n{wanted}".rstrip())
-    if doing.host.read_text(path) != wanted:
-        raise StepError(f"{lab.switch}: {path} is not as it was written; is something else managing it?")
+    node_file.write(lab, lab.switch, doing, path, wanted)
     state = "not there" if before is None else "as asked for" if before == wanted else "another text"
     return Step(lab.switch, path, state, "as asked for", tuple(doing.commands))
 
