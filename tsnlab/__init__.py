@@ -18,12 +18,14 @@ __all__ = [
     "__version__",
     "analysis",
     "capture",
+    "image",
     "kata",
     "kernel",
     "links",
     "live",
     "load_case",
     "new_run",
+    "ntp",
     "open_lab",
     "plot",
     "preflight",
@@ -35,7 +37,23 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from tsnlab import analysis, capture, kata, kernel, links, live, plot, preflight, ptp, qdisc, switch, verdict, vfio
+    from tsnlab import (
+        analysis,
+        capture,
+        image,
+        kata,
+        kernel,
+        links,
+        live,
+        ntp,
+        plot,
+        preflight,
+        ptp,
+        qdisc,
+        switch,
+        verdict,
+        vfio,
+    )
     from tsnlab.case import load_case
     from tsnlab.folder import new_run
     from tsnlab.session import open_lab

@@ -127,6 +127,11 @@ class PlannedLab(Lab):
                 process.speak()
         self.plan.record.add("", "wait", text=waited_for)
         self._now_ns += SECOND
+        running = [process for host in self._hosts.values() for process in host.processes if process.spoke]
+        if not done():
+            for process in running:
+                if process.measures and process.returncode is None:
+                    process.end_of_plan()
         return done()
 
     @property
@@ -168,7 +173,6 @@ def dry_run(lab: Lab) -> Iterator[Plan]:
         "journal": planned.journal,
         "programs": planned.programs,
         "folder": None,
-        "programs": {},
     }
     own = {name: vars(lab)[name] for name in stand_ins if name in vars(lab)}
     vars(lab).update(stand_ins)

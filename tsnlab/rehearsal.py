@@ -10,11 +10,12 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from tsnlab import notebook, session
+from tsnlab import kernel, notebook, session
 from tsnlab.errors import ConfigError
 from tsnlab.hosts.planned import EndOfPlan
 from tsnlab.lab import load_lab_file
 from tsnlab.plan import Plan, PlannedLab
+from tsnlab.planned_kernel import planned_kernel
 from tsnlab.run import asked
 
 
@@ -48,12 +49,15 @@ def _imagined() -> Iterator[list[PlannedLab]]:
         opened.append(PlannedLab(load_lab_file(lab_file), folder))
         return opened[-1]
 
-    real = session.open_lab
-    session.open_lab = stand_in
+    def kata_kernel(target: str = "virtual", **how: Any) -> Any:
+        return planned_kernel(opened[-1], **how) if target == "kata" and opened else build(target, **how)  # type: ignore[call-overload]
+
+    real, build = session.open_lab, kernel.build
+    session.open_lab, kernel.build = stand_in, kata_kernel
     try:
         yield opened
     finally:
-        session.open_lab = real
+        session.open_lab, kernel.build = real, build
         for lab in opened:
             lab.close()
 

@@ -39,6 +39,12 @@ def ls(node: PlannedNode, words: list[str]) -> Answer:
     return Answer("".join(f"{name}\n" for name in sorted(names))) if names else Answer(status=2)
 
 
+def sha256sum(node: PlannedNode, words: list[str]) -> Answer:
+    """``sha256sum FILE``, of files that were copied there."""
+    found = node.sums.get(words[-1])
+    return Answer(f"{found}  {words[-1]}\n") if found else Answer(status=1)
+
+
 def readlink(node: PlannedNode, words: list[str]) -> Answer:
     """``readlink [-f] FILE``; nothing is a link."""
     return Answer(f"{words[-1]}\n")

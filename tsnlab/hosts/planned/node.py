@@ -43,6 +43,7 @@ class PlannedNode:
         files: by path; of those that are copied, ``sums`` has the SHA-256.
         services: by name, whether it is active, and whether enabled.
         nics: cards that can be passed on; the driver of each, empty for none.
+        images: labels of the images that a container engine has.
         containers: those that run; ``inner`` has the nodes that they are.
         hardware_clocks: whether interfaces have a clock of their own.
     """
@@ -59,6 +60,7 @@ class PlannedNode:
     services: dict[str, tuple[str, str]] = field(default_factory=dict)
     nics: dict[str, Nic] = field(default_factory=dict)
     drivers: dict[str, str] = field(default_factory=dict)
+    images: dict[str, dict[str, str]] = field(default_factory=dict)
     containers: set[str] = field(default_factory=set)
     inner: dict[str, PlannedNode] = field(default_factory=dict)
     hardware_clocks: bool = True

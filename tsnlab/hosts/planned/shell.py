@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from tsnlab.hosts.planned import switching
+from tsnlab.hosts.planned import files, switching
 from tsnlab.hosts.planned.node import Answer, PlannedNode
 
 _INTO = re.compile(r"(?s)(echo|printf) (.*?) ?>+ ?(\S+)")
@@ -31,6 +31,10 @@ def sh(node: PlannedNode, words: list[str]) -> Answer:
     if name == "proof":
         return _guest(node, arguments[1])
     if name in ("kata-paths", "facts"):
+        return Answer()
+    if script == '[ -e "$0" ] || [ -L "$0" ]':
+        return files.test(node, ["-e", name])
+    if script == "gcc --version | head -n 1" or name == "tools":
         return Answer()
     if script == 'command -v "$0"':
         return Answer(status=1)

@@ -27,6 +27,7 @@ _TOOLS: dict[str, Tool] = {
     "pmc": clocks.pmc,
     "ptp4l": clocks.ptp4l,
     "sh": shell.sh,
+    "sha256sum": files.sha256sum,
     "systemctl": services.systemctl,
     "tc": qdiscs.tc,
     "test": files.test,
