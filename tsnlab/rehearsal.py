@@ -83,6 +83,8 @@ def _execute(path: Path, values: Mapping[str, Any], opened: list[PlannedLab]) ->
             with redirect_stdout(StringIO()):
                 exec(compile(source, f"{path.name}, {cell['id']}", "exec"), names)
         except EndOfPlan as end:
+            if "aside" in cell["metadata"].get("tags", []):
+                continue  # what it measures is for the reader alone
             opened[-1].plan.ended = f"The plan ends here. {end}"
             return
         if "parameters" in cell["metadata"].get("tags", []):
