@@ -68,6 +68,11 @@ def _node(spec: LabFile, name: str, node: Node, now_ns: int) -> PlannedNode:
     found = PlannedNode(name, hardware_clocks=hardware, now_ns=now_ns)
     # the nodes of a virtual lab are on one kernel
     found.files["/proc/sys/kernel/random/boot_id"] = f"{name if hardware else spec.name}\n"
+    found.files |= {"/proc/net/tcp": "", "/proc/net/tcp6": ""}
+    if hardware and node.container is None:
+        # the guide's switch is Fedora, its Node 1 CentOS, the others are Ubuntu
+        red_hat = node.bridge is not None or any(n.container and n.container.node == name for n in spec.nodes.values())
+        found.services["chronyd" if red_hat else "systemd-timesyncd"] = ("active", "enabled")
     for interface, described in node.interfaces.items():
         queues = described.queues if node.container is None else min(described.queues, _GUEST_PROCESSORS)
         found.add_link(interface, queues=queues, address=described.mac, up=not hardware)

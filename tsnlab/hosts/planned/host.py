@@ -107,6 +107,7 @@ class PlannedHost:
     def start(self, argv: Sequence[str], on_line: LineHandler | None = None) -> PlannedProcess:
         """Records that a program is started."""
         self.record.add(self.name, "start", argv)
+        self.node.files |= programs.leaves(argv)
         process = PlannedProcess(self, argv, on_line)
         self.processes.append(process)
         return process

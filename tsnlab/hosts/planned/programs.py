@@ -23,6 +23,12 @@ def measures(argv: Sequence[str]) -> bool:
     return "talker.py" in names or ("send" in names and "isochron" in names) or "sample-app-taprio" in names
 
 
+def leaves(argv: Sequence[str]) -> dict[str, str]:
+    """What the kernel tells of a program as soon as it runs: iperf3 listens on port 5201."""
+    listens = "iperf3" in argv and "-s" in argv
+    return {"/proc/net/tcp": "   0: 00000000:1451 00000000:0000 0A 00000000:00000000\n"} if listens else {}
+
+
 def ends(node: PlannedNode, argv: Sequence[str]) -> bool:
     """Whether a program ends by itself and all is well; what it leaves is left then."""
     names = [PurePath(word).name for word in argv]
