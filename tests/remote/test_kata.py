@@ -5,16 +5,21 @@ line, what docker makes of it, and the configuration file are as on Node 1.
 """
 
 import json
+import os
 import shutil
+import signal
 import subprocess
+import tempfile
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from tests.remote import docker as real
+from tests.remote.conftest import start_server
 from tsnlab import kata
-from tsnlab.errors import CommandError, StepError
+from tsnlab.errors import CommandError, HostError, StepError
 from tsnlab.hosts.local import LocalHost
 from tsnlab.journal import Journal
 from tsnlab.kata import Container
@@ -47,7 +52,7 @@ def installed(tmp_path, monkeypatch):
     """Kata of a version, as far as its configuration goes: `installed("3.2.0", text)` gives the file's path."""
 
     def install(said: str, text: str, folder=tmp_path):
-        path, runtime = folder / "configuration.toml", tmp_path / "kata-runtime"
+        path, runtime = folder / "configuration.toml", folder / "kata-runtime"
         path.write_text(text)
         runtime.write_text(f"#!/bin/sh\ncase $1 in --version) echo '{said}';; --show-*) echo /no/where {path};; esac\n")
         runtime.chmod(0o755)
@@ -107,6 +112,43 @@ def test_a_full_disk_is_named_and_the_configuration_is_as_it_was(lab, installed,
     with pytest.raises(CommandError, match="No space left on device"):
         kata.configure(lab, "node1")
     lab.journal.unwind(lab.host)
+    assert path.read_text() == CONFIG
+
+
+@pytest.fixture
+def open_folder():
+    """One that every user may write to."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
+def test_a_node_that_goes_down_in_the_middle_is_restored_when_it_is_up_again(
+    own_sshd, connect, installed, open_folder, tmp_path, monkeypatch
+):
+    path = installed("kata-runtime  : 1.11.0", CONFIG, open_folder)
+    nodes = {"node1": connect(own_sshd)}
+    lab = SimpleNamespace(journal=Journal(tmp_path / "journal.jsonl"), host=nodes.get)
+    written = nodes["node1"].write_text
+
+    def goes_down(*argv):
+        for pid in own_sshd.sessions():
+            os.kill(pid, signal.SIGKILL)
+        own_sshd.stop()
+        written(*argv)
+
+    monkeypatch.setattr(nodes["node1"], "write_text", goes_down)
+    with pytest.raises(HostError, match="node"):
+        kata.configure(lab, "node1")
+    with pytest.raises(HostError):
+        lab.journal.unwind(lab.host)
+    again = start_server(tmp_path / "again")
+    try:
+        path.write_text("half of it")
+        nodes["node1"] = connect(again)
+        Journal.read(tmp_path / "journal.jsonl").unwind(lab.host)
+    finally:
+        again.stop()
     assert path.read_text() == CONFIG
 
 

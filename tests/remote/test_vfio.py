@@ -53,6 +53,15 @@ def test_undo_restores_the_driver(lab, guest):
     assert str(before.group) not in _group_files(guest)
 
 
+@pytest.mark.parametrize("method", ["driver_override", "new_id"])
+def test_the_undo_does_no_harm_to_a_node_that_has_booted_since(lab, guest, method):
+    # after a boot the device is with its driver again, and only the journal knows of the change
+    before = _device(guest, ALONE)
+    lab.journal.will_change("node1", vfio._undo(before, method))
+    lab.journal.unwind(lab.host)
+    assert _device(guest, ALONE) == before
+
+
 def test_release_restores_it_as_well(lab, guest):
     vfio.bind(lab, "node1", ALONE)
     assert vfio.release(lab, "node1", ALONE).changed
