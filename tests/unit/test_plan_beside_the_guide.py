@@ -1,4 +1,4 @@
-"""The plans for the guide's lab beside the guide, line by line: the same, or a difference that docs/plan.md explains."""
+"""The plans beside the guide, line by line: the same, or a difference that docs/plan.md explains."""
 
 import re
 import shlex
