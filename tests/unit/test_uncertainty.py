@@ -104,3 +104,15 @@ def test_every_indicator_on_the_first_screen_carries_its_uncertainty(frame):
     first = glance(run).cards[0]
     assert first.each == "0.160"
     assert dict(first.facts)["each value ±"] == "0.160"
+
+
+def test_delays_that_cannot_be_true_are_flagged(frame):
+    assert str(uncertainties(frame).implausible) == "no path delay is implausible"
+    broken = frame.copy()
+    broken.loc[[3, 4], "rx_kernel"] = broken.loc[[3, 4], "tx_program"] - 50
+    broken.loc[[7], "rx_kernel"] += 120_000
+    about = packets.info(frame).model_copy(update={"window": (0, 100_000)})
+    found = uncertainties(packets.attach(broken, about))
+    assert (found.implausible.negative, found.implausible.beyond) == (2, 1)
+    assert "2 packets arrived before they were sent: the clocks are apart" in repr(found)
+    assert found.to_json()["implausible"] == {"negative": 2, "beyond": 1}

@@ -66,6 +66,26 @@ class Uncertainty:
         return min(1.0, _RULE_OF_THREE / self.count) if self.count else None
 
 
+@dataclass(frozen=True)
+class Implausible:
+    """Path delays that cannot be true: then the clocks are wrong, or what is said of gates, rather than the path.
+
+    Attributes:
+        negative: packets that arrived before they were sent.
+        beyond: packets that were longer on their way than their gate is open, from when they were sent or it opened.
+    """
+
+    negative: int
+    beyond: int
+
+    def __str__(self) -> str:
+        if not self.negative and not self.beyond:
+            return "no path delay is implausible"
+        found = [f"{self.negative} packets arrived before they were sent: the clocks are apart"] * bool(self.negative)
+        found += [f"{self.beyond} packets were longer on their way than their gate is open"] * bool(self.beyond)
+        return "; ".join(found)
+
+
 @dataclass(frozen=True, repr=False)
 class Uncertainties:
     """The uncertainty of each indicator of a capture; shows itself as a table."""
@@ -74,11 +94,15 @@ class Uncertainties:
     rt_app_latency: Uncertainty
     network_jitter: Uncertainty
     info: packets.CaptureInfo
+    implausible: Implausible
 
     def to_json(self) -> dict[str, Any]:
         """By indicator, every part and the sum."""
         names = ("scheduled_times", "rt_app_latency", "network_jitter")
-        return {name: {**vars(getattr(self, name)), "single_ns": getattr(self, name).single_ns} for name in names}
+        found: dict[str, Any] = {
+            name: {**vars(getattr(self, name)), "single_ns": getattr(self, name).single_ns} for name in names
+        }
+        return {**found, "implausible": vars(self.implausible)}
 
     def table(self) -> Table:
         """One row for each indicator."""
@@ -89,7 +113,7 @@ class Uncertainties:
             header=("", "clocks", "resolution", "single value", "mean (95 %)", "beyond the extremes"),
             rows=tuple(_row(title, value) for title, value in zip(TITLES.values(), each, strict=True)),
             align="lrrrrr",
-            notes=(stamped, f"clock: {self.info.clock or 'not named'}"),
+            notes=(stamped, f"clock: {self.info.clock or 'not named'}", str(self.implausible)),
         )
 
     def __repr__(self) -> str:
@@ -117,7 +141,25 @@ def uncertainties(frame: pd.DataFrame) -> Uncertainties:
         rt_app_latency=_of(rt_app_latency_ns(frame), 0, programs),
         network_jitter=_of(network_jitter_ns(frame), between, arrivals),
         info=about,
+        implausible=implausible(frame),
     )
+
+
+def implausible(frame: pd.DataFrame) -> Implausible:
+    """The path delays of a capture that cannot be true.
+
+    Raises:
+        ConfigError: the table carries no description.
+    """
+    about = packets.info(frame)
+    arrived, sent = scheduled_times_ns(frame), rt_app_latency_ns(frame)
+    both = (arrived.notna() & sent.notna()).to_numpy()
+    arrivals, programs = packets.taken(arrived[both]), packets.taken(sent[both])
+    negative, beyond = int((arrivals < programs).sum()), 0
+    if about.window is not None:
+        opens, closes = about.window
+        beyond = int((arrivals - np.maximum(programs, opens) > closes - opens).sum())
+    return Implausible(negative, beyond)
 
 
 def resolution_ns(times: pd.Series[int], cycle_ns: int) -> int | None:
