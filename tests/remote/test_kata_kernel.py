@@ -6,6 +6,7 @@ The configurations are real: made by Debian's kernel source for x86-64 from the 
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -105,6 +106,15 @@ def test_a_symbol_that_does_not_survive_is_named(repository, build, tmp_path):
     with pytest.raises(KernelBuildError, match=r"(?s)CONFIG_NET_SCH_NOTHING not in final.*see the symbols above"):
         build(kata, fragments=[kernel.FRAGMENTS[0], fragment])
     assert [call.split()[-1] for call in kata.calls] == ["setup", "setup"]
+    # nothing is left on the machine that built
+    folder = Path(kata.calls[0].split("GOPATH=")[1].split()[0]).parent
+    assert folder.name.startswith("tsnlab-kata-")
+    assert not folder.exists()
+
+
+def test_a_fragment_that_is_not_there_is_named(repository, build, tmp_path):
+    with pytest.raises(ConfigError, match=r"nothing\.conf cannot be read"):
+        build(repository("1.11.0"), fragments=[tmp_path / "nothing.conf"])
 
 
 def test_a_module_is_no_symbol_for_a_kernel_without_modules(tmp_path):

@@ -16,7 +16,7 @@ from tsnlab.kernel.config import SymbolRow, SymbolTable, parse_fragment
 from tsnlab.kernel.debian import prebuilt
 from tsnlab.kernel.kata_result import KataKernel
 from tsnlab.kernel.kata_tree import GUIDES_KATA
-from tsnlab.kernel.recipe import Recipe
+from tsnlab.kernel.recipe import Recipe, read_fragment
 from tsnlab.kernel.result import Kernel
 from tsnlab.paths import PARAMS, cache_folder
 from tsnlab.show.names import own
@@ -131,7 +131,7 @@ def _for_kata(
     from tsnlab.hosts.local import LocalHost
     from tsnlab.kernel import kata_build
 
-    texts = {str(path): Path(path).read_text() for path in fragments or FRAGMENTS[:1]}
+    texts = {str(path): read_fragment(Path(path)) for path in fragments or FRAGMENTS[:1]}
     for name, text in texts.items():
         parse_fragment(text, name)
     host = on or LocalHost("this machine")

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tsnlab.errors import CommandError, KernelBuildError
+from tsnlab.errors import CommandError, DeadlineError, HostError, KernelBuildError
 from tsnlab.hosts import Host
 from tsnlab.kernel.cache import Entry, key
 from tsnlab.kernel.config import SymbolTable, compare, merge, parse_config, parse_fragment
@@ -238,8 +239,12 @@ def build(
             return kernel
         driver = Driver(host, Tree(tag, PurePosixPath(f"/var/tmp/tsnlab-{name}")), fragments, entry.log, show)
         entry.log.unlink(missing_ok=True)
-        _store(driver, entry, *_driven(driver, source, version))
-        host.run(["rm", "-rf", str(driver.tree.folder)], timeout=600)
+        try:
+            _store(driver, entry, *_driven(driver, source, version))
+        finally:
+            # up to 3 GB, and the next attempt begins anew; a node that is lost has said so already
+            with suppress(HostError, DeadlineError):
+                host.run(["rm", "-rf", str(driver.tree.folder)], timeout=600, check=False)
     kernel = load(entry.folder)
     if kernel is None:
         raise KernelBuildError(f"{entry.folder} vanished as soon as it was built; is something cleaning up there?")

@@ -49,7 +49,7 @@ class Recipe:
             ConfigError: the source or a fragment is not one, or is not there.
             KernelBuildError: no source is installed, or no compiler.
         """
-        texts = {str(path): _read_fragment(Path(path)) for path in fragments}
+        texts = {str(path): read_fragment(Path(path)) for path in fragments}
         found = sources.find(source)
         patches = {} if found.is_tree else {str(path): path.read_text() for path in sorted(PATCHES.glob("*.patch"))}
         return cls(found, texts, compiler_version(), patches)
@@ -117,7 +117,12 @@ class Recipe:
         }
 
 
-def _read_fragment(path: Path) -> str:
+def read_fragment(path: Path) -> str:
+    """The text of a configuration fragment.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
     try:
         return path.read_text()
     except OSError as error:
