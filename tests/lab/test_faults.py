@@ -147,6 +147,20 @@ def test_another_ptp4l_on_a_node(lab, sync):
     stranger.stop()
 
 
+def test_the_clock_of_one_virtual_nic_that_jumped(linux):
+    """An I210 of the virtual lab, by whose clock ptp4l stamps: the fault is that node's alone."""
+    with tsnlab.open_lab("virtual-i210") as lab:
+        sync = tsnlab.ptp.launch(lab).wait_locked()
+        assert {place.timestamping for place in sync.places} == {"hardware"}
+        with faults.interface_clock_jump(lab, sync, "node2", 0.5):
+            named = later(lab, sync)
+        assert ("clocks of a node apart", "node2") in named
+        assert {node for _, node in named} == {"node2"}
+        # ptp4l sets its clock in the beginning only: started anew, it does
+        assert sync.again("node2").wait_locked().diagnose() == []
+        sync.stop()
+
+
 # --- one node only ----------------------------------------------------------------------------------
 
 
@@ -178,6 +192,7 @@ def test_a_fault_of_one_nodes_system_clock_names_that_node(lab):
 
 def test_readings_of_this_machine_and_of_the_lab_are_two_clocks(lab):
     here = LocalHost("here")
+    here.shares_files = True  # it is this machine
 
     class Mixed:
         def host(self, node):
