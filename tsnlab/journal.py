@@ -11,7 +11,10 @@ from tsnlab.errors import ConfigError, DeadlineError, HostError, TsnlabError
 from tsnlab.hosts import Host, Result
 
 JOURNAL = "journal.jsonl"
-"""Its file in a run folder."""
+"""Its file in a run folder: there while something is to be taken back when the run ends, however it ends."""
+
+LEFT = "left.jsonl"
+"""The same of changes that stay on purpose: only `tsnlab undo` takes them back."""
 
 
 class Journal:
@@ -103,11 +106,13 @@ class Journal:
         draft.replace(self._path)
 
     def leave(self) -> int:
-        """Has what was changed stay; how it is undone stays on disk, for `tsnlab undo`.
+        """Has what was changed stay; how it is undone stays on disk beside the journal, for `tsnlab undo`.
 
         Returns:
             How many changes stay.
         """
+        if self._path is not None and self._undo:
+            self.move(self._path.with_name(LEFT))
         self._left = True
         return len(self._undo)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tsnlab.journal import JOURNAL, Journal
+from tsnlab.journal import JOURNAL, LEFT, Journal
 from tsnlab.lab import LabFile, load_lab_file
 
 
@@ -12,7 +12,7 @@ def restore(folder: Path, spec: LabFile) -> int:
     """Takes back what a run has changed on the nodes of a hardware lab; gives how many changes that were.
 
     Args:
-        folder: the run folder; the process that ran it has ended.
+        folder: the run folder; the process that ran it has ended. Without a journal, what it left on purpose counts.
         spec: the lab.
 
     Raises:
@@ -21,7 +21,8 @@ def restore(folder: Path, spec: LabFile) -> int:
     """
     from tsnlab.hardware import HardwareLab
 
-    journal = Journal.read(folder / JOURNAL)
+    left = folder / LEFT
+    journal = Journal.read(left if left.is_file() and not (folder / JOURNAL).is_file() else folder / JOURNAL)
     count = len(journal)
     with HardwareLab(spec) as lab:
         lab.journal = journal
