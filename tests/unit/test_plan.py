@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 import tsnlab
-from tsnlab import links, qdisc, rehearsal, switch
+from tsnlab import links, ntp, qdisc, rehearsal, switch
 from tsnlab.case import load_case
 from tsnlab.cli import main
 from tsnlab.errors import ConfigError
@@ -36,6 +36,15 @@ def test_steps_are_gathered_without_a_connection(lab):
         "ethtool -L eth1 combined 4",
     ]
     assert "node2$ ip link add link enp5s0 name enp5s0.3 type vlan id 3" in str(plan)
+
+
+def test_time_servers_are_planned_in_the_file_of_what_asks_them(lab):
+    with lab.dry_run() as plan:
+        steps = ntp.configure(lab, ["10.0.0.1"])
+        assert not ntp.configure(lab, ["10.0.0.1"]).changed
+    assert [step.node for step in steps.steps] == ["switch", "host1", "node2"]
+    assert plan.commands("switch")[-1] == "systemctl restart chronyd"
+    assert plan.commands("node2") == ["systemctl stop systemd-timesyncd"]
 
 
 def test_a_step_that_was_planned_is_not_planned_twice(lab):

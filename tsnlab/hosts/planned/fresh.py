@@ -73,6 +73,7 @@ def _node(spec: LabFile, name: str, node: Node, now_ns: int) -> PlannedNode:
         # the guide's switch is Fedora, its Node 1 CentOS, the others are Ubuntu
         red_hat = node.bridge is not None or any(n.container and n.container.node == name for n in spec.nodes.values())
         found.services["chronyd" if red_hat else "systemd-timesyncd"] = ("active", "enabled")
+        found.files |= {"/etc/chrony.conf": "pool 2.pool.ntp.org iburst\n"} if red_hat else {}
     for interface, described in node.interfaces.items():
         queues = described.queues if node.container is None else min(described.queues, _GUEST_PROCESSORS)
         found.add_link(interface, queues=queues, address=described.mac, up=not hardware)

@@ -13,6 +13,7 @@ Tool = Callable[[PlannedNode, list[str]], Answer]
 _TOOLS: dict[str, Tool] = {
     "bridge": network.bridge,
     "cat": files.cat,
+    "chronyc": clocks.chronyc,
     "cp": files.cp,
     "ctr": containers.ctr,
     "date": clocks.date,
