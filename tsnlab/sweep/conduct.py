@@ -151,11 +151,18 @@ def _machines(plan: Plan, jobs: int | None, scheduler: str) -> LabFile | None:
 
 
 def _give_back(plan: Plan, results: Path, machines: LabFile) -> None:
-    """Undoes what a sweep that was killed in the middle of a point has left on the machines."""
+    """Undoes what a sweep that was killed in the middle of a point has left on the machines.
+
+    Raises:
+        ConfigError: its worker has not ended yet, or it was not killed at all.
+    """
     for journal in results.glob(f"{plan.notebook.stem}-*/{JOURNAL}"):
         run = RunFolder(journal.parent).settle()
-        if run["status"] != "running" and run.get("sweep", {}).get("name") == plan.name:
-            restore(journal.parent, machines)
+        if run.get("sweep", {}).get("name") != plan.name:
+            continue
+        if run["status"] == "running":
+            raise ConfigError(f"{journal.parent}: this point is being measured by another process; wait for its end")
+        restore(journal.parent, machines)
 
 
 def _lab_files(plan: Plan) -> list[str]:
