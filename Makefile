@@ -19,7 +19,7 @@ PACKAGES := flex bison bc patch gcc libc6-dev make xz-utils ccache linux-source-
 # an IOMMU in QEMU, and looks at notebooks and reports in a browser; elsewhere these tests are skipped unless the packages
 # are there (`make packages CI=true`)
 ifdef CI
-PACKAGES += openssh-server sudo openssl procps docker.io runc busybox-static qemu-system-x86 cpio kmod git curl mmdebstrap
+PACKAGES += openssh-server sudo openssl procps docker.io runc isochron busybox-static qemu-system-x86 cpio kmod git curl mmdebstrap
 PACKAGES += chromium fonts-dejavu-core
 endif
 

@@ -46,6 +46,9 @@ class Stream(files.Value):
     priority: Annotated[int, Field(ge=0, le=15)]
     """SO_PRIORITY of the talker's socket."""
 
+    tool: Literal["tsnlab", "isochron", "sample-app-taprio"] = "tsnlab"
+    """What sends and receives it; the others have to be installed on the talker's and the listener's node."""
+
     window: tuple[DurationNs, DurationNs] | None = None
     """Transmit window after the start of the cycle; None sends as soon as the talker is awake."""
 
@@ -138,7 +141,7 @@ class Case(files.Value):
     load: Load | None = None
     limits: Limits
     wall_clock_limits: Limits
-    """The limits on a user-mode kernel that runs by the wall clock, whose timers are some 100 us late."""
+    """The limits by the wall clock where no NIC launches frames, and timers are some 100 us late."""
 
     guide: Guide
 
@@ -221,8 +224,8 @@ class HasClock(Protocol):
     """What a case wants to know of a lab."""
 
     @property
-    def virtual_time(self) -> bool:
-        """Whether time is simulated."""
+    def precise(self) -> bool:
+        """Whether a case's own limits hold there."""
 
 
 CASES = PARAMS / "cases"
@@ -234,13 +237,13 @@ def load_case(name: str | Path, lab: HasClock | None = None, **parameters: Any) 
 
     Args:
         name: the case.
-        lab: the lab it is for; its clock decides which of the case's limits apply (default: virtual time).
+        lab: the lab it is for; its clock decides which of the case's limits apply (default: the case's own).
         parameters: see :meth:`Case.with_parameters`.
 
     Raises:
         ConfigError: names the file or parameter, the key and what was expected.
     """
     case = files.load(files.find(name, CASES), Case)
-    if lab is not None and not lab.virtual_time:
+    if lab is not None and not lab.precise:
         case = case.model_copy(update={"limits": case.wall_clock_limits})
     return case.with_parameters(**parameters) if parameters else case

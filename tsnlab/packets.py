@@ -36,6 +36,7 @@ SCHEMA_VERSION = 1
 ATTRS_KEY = "tsnlab"
 KEY_COLUMNS = ("stream", "seq")
 TALKER_COLUMNS = ("seq", "interval_start", "tx_wakeup", "tx_program")
+STAMP_COLUMNS = ("seq", "tx_kernel_netsched", "tx_kernel_hardware")
 ARRIVAL_COLUMNS: tuple[ArrivalColumn, ...] = ("rx_hardware", "rx_kernel", "rx_program")
 LISTENER_COLUMNS = (*KEY_COLUMNS, *TALKER_COLUMNS[1:], *ARRIVAL_COLUMNS)
 COLUMNS = (*KEY_COLUMNS, *TALKER_COLUMNS[1:], "tx_kernel_netsched", "tx_kernel_hardware", *ARRIVAL_COLUMNS)
@@ -52,7 +53,9 @@ class CaptureInfo(BaseModel):
     by reason. `not_stamped` packets were received without a timestamp in the arrival column. `complete` is
     False for a measurement that was cut short. `badges` belong on every figure and report. `sync` has `ok`
     (whether the clocks were synchronised throughout), `why` not, and the `worst_offset_ns`. `load` describes
-    the best-effort traffic: `offered_bps`, `received_bps`, `frames_sent`, `frames_received`.
+    the best-effort traffic: `offered_bps`, `received_bps`, `frames_sent`, `frames_received`. `timestamps` tells who
+    stamped the packets when they were `sent` and `received` (hardware, kernel, none), and what kept it from being the
+    hardware.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,6 +78,7 @@ class CaptureInfo(BaseModel):
     badges: tuple[str, ...] = ()
     sync: dict[str, JsonValue] = {}
     load: dict[str, JsonValue] = {}
+    timestamps: dict[str, str] = {}
 
     @property
     def late_total(self) -> int:
@@ -98,7 +102,9 @@ def empty(about: CaptureInfo | None = None) -> pd.DataFrame:
     return attach(frame, about) if about else frame
 
 
-def from_records(talker: Records, listener: Records, about: CaptureInfo, *, stream: int) -> pd.DataFrame:
+def from_records(
+    talker: Records, listener: Records, about: CaptureInfo, *, stream: int, stamps: Records = ()
+) -> pd.DataFrame:
     """Merges what the talker sent with what the listener received into a table sorted by stream and seq.
 
     Args:
@@ -108,6 +114,7 @@ def from_records(talker: Records, listener: Records, about: CaptureInfo, *, stre
         about: the capture; its counts (sent, received, lost, duplicated, reordered, not_stamped) and its
             arrival column are replaced by what the records show.
         stream: the talker's stream.
+        stamps: rows of `STAMP_COLUMNS` for that stream, in any order, each of a packet that the talker has.
 
     Raises:
         ValueError: a record has the wrong number of fields, a time in float, or a sequence number that does
@@ -119,7 +126,8 @@ def from_records(talker: Records, listener: Records, about: CaptureInfo, *, stre
     # np.unique gives the first arrival of each packet; sorted again, these are in order of arrival
     first = np.sort(np.unique(arrived_keys, return_index=True)[1])
     sent_keys = _keys(np.full(len(sent), stream, dtype=np.int64), sent[:, 0])
-    frame = _frame(_merged(sent_keys, sent, arrived_keys[first], arrived[first]))
+    merged = _merged(sent_keys, sent, arrived_keys[first], arrived[first])
+    frame = _frame(_stamped(merged, integers(stamps, STAMP_COLUMNS, "stamp"), stream))
     column = _arrival_column(frame)
     counts = {
         "arrival": column,
@@ -228,6 +236,18 @@ def _merged(
     table[of_arrived] = arrived[:, 2:]
     of_sent = np.ix_(row[: len(sent)], _places(TALKER_COLUMNS[1:]))
     table[of_sent] = np.where(sent[:, 1:] != 0, sent[:, 1:], table[of_sent])
+    return table
+
+
+def _stamped(table: npt.NDArray[np.int64], stamps: npt.NDArray[np.int64], stream: int) -> npt.NDArray[np.int64]:
+    """The table with the times at which packets left; those of packets that it does not have are left out."""
+    keys = _keys(table[:, 0], table[:, 1])
+    wanted = _keys(np.full(len(stamps), stream, dtype=np.int64), stamps[:, 0])
+    known = np.isin(wanted, keys)
+    # a packet may have two rows, one from the kernel and later one from the interface
+    for column, place in enumerate(_places(STAMP_COLUMNS[1:]), 1):
+        there = known & (stamps[:, column] != 0)
+        table[np.searchsorted(keys, wanted[there]), place] = stamps[there, column]
     return table
 
 

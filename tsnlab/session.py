@@ -85,6 +85,11 @@ class Lab(Closing):
     def virtual_time(self) -> bool:
         """Whether time is simulated."""
 
+    @property
+    def precise(self) -> bool:
+        """Whether a case's own limits hold: not where programs wake up late by the wall clock and no NIC helps them."""
+        return self.virtual_time or self.spec.interface(self.talker).etf_offload
+
     @abstractmethod
     def now_ns(self) -> int:
         """CLOCK_TAI of the lab in nanoseconds.

@@ -8,12 +8,13 @@ from tsnlab.errors import ConfigError
 from tsnlab.formats.datagrams import HEADERS
 from tsnlab.lab import Endpoint
 from tsnlab.session import Lab
+from tsnlab.stamping import Stamping
 
 IPERF3_PAYLOAD = 1448
 """Bytes of a datagram, as in the guide."""
 
 
-def talker(lab: Lab, case: Case) -> list[str]:
+def talker(lab: Lab, case: Case, stamping: Stamping) -> list[str]:
     """The talker of the case's stream; its cycles are aligned to the instant that all schedules start from."""
     stream = case.stream
     words = [
@@ -25,6 +26,7 @@ def talker(lab: Lab, case: Case) -> list[str]:
         f"--cycle={stream.cycle}",
         f"--count={stream.packets}",
         f"--priority={stream.priority}",
+        f"--stamps={stamping.sent}",
     ]
     if stream.launch_ns is not None:
         words += ["--txtime", f"--offset={stream.launch_ns}"]
@@ -35,10 +37,11 @@ def talker(lab: Lab, case: Case) -> list[str]:
     return words
 
 
-def listener(lab: Lab, case: Case, quiet_s: float) -> list[str]:
+def listener(lab: Lab, case: Case, quiet_s: float, stamping: Stamping) -> list[str]:
     """The listener; it ends with the stream, or when nothing came for so many seconds."""
     begin = programs.command(lab, lab.listener.node, "listener.py")
-    return [*begin, links.vlan_name(lab.listener, case), f"--quiet={quiet_s}"]
+    how = f"--nic={lab.listener.interface}" if stamping.received == "hardware" else "--no-hardware"
+    return [*begin, links.vlan_name(lab.listener, case), f"--quiet={quiet_s}", how]
 
 
 def load_sender(lab: Lab, load: Load) -> list[str]:

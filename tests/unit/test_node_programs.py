@@ -13,6 +13,7 @@ from tsnlab import node
 from tsnlab.case import load_case
 
 FOLDER = str(Path(node.__file__).parent)
+BASE = 1_588_055_400 * 10**9
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -68,14 +69,15 @@ def test_what_the_talker_writes_the_listener_reads(frame, listener):
     program = frame.finish()
     kernel, hardware = (1_588_055_401, 5), (1_588_055_402, 6)
     stamps = struct.pack("=qqqqqq", *kernel, 0, 0, *hardware)
-    row, flags = listener.decode(bytes(frame.data), [(1, 37, stamps)], 37 * 10**9, rx_program=77)
+    sent, flags = listener.netlatency(bytes(frame.data))
+    row = (*sent, *listener.arrival([(1, 37, stamps)], 37 * 10**9), 77)
     assert flags == 0
     assert row == (7, 9, start, wakeup, program, 1_588_055_402_000_000_006, 1_588_055_438_000_000_005, 77)
 
 
 def test_a_frame_of_something_else_is_passed_over(listener):
-    assert listener.decode(b"\0" * 60, [], 0, 0) is None
-    assert listener.decode(b"\0" * 122, [], 0, 0) is None
+    assert listener.netlatency(b"\0" * 60) is None
+    assert listener.netlatency(b"\0" * 122) is None
 
 
 def test_gaps_duplicates_and_reordering_are_told_apart(listener):
@@ -123,3 +125,20 @@ def test_case_1_draws_reach_as_far_as_the_guides(talker):
     shape = case.stream.wakeup_latency
     draws = talker.WakeupLatency([shape.minimum, shape.median, shape.sigma, shape.maximum], case.stream.seed)
     assert max(draws.draw() for _ in range(5000)) > 1_000_000
+
+
+def _sample_app(sent_ns: int, *, kind: int = 0x16, port: int = 4800, protocol: int = 17) -> bytes:
+    ip = bytes([0x45, 0, 0, 44, 0, 0, 0x40, 0, 64, protocol, 0, 0, 192, 168, 1, 1, 192, 168, 1, 2])
+    udp = struct.pack("!HHHH", 4800, port, 24, 0)
+    return bytes(12) + b"\x08\x00" + ip + udp + struct.pack("<IIQ", 7, kind, sent_ns) + bytes(2)
+
+
+def test_a_packet_of_sample_app_belongs_to_the_cycle_that_had_begun_when_it_was_sent(listener):
+    sent = BASE + 3 * 2_000_000 + 3_200
+    read = listener.SampleApp(BASE, 2_000_000).decode
+    assert read(_sample_app(sent)) == ((0, 7, BASE + 6_000_000, 0, sent), 0)
+
+
+@pytest.mark.parametrize("other", [{"kind": 0x26}, {"port": 53}, {"protocol": 6}])
+def test_what_is_no_packet_of_sample_app_is_passed_over(listener, other):
+    assert listener.SampleApp(BASE, 2_000_000).decode(_sample_app(BASE, **other)) is None

@@ -1,7 +1,8 @@
 """Time-triggered talker: one frame a cycle, at absolute instants of CLOCK_TAI.
 
 Prints JSON lines: `{"refused": [...]}` first, then `{"packets": [[seq, interval_start, tx_wakeup, tx_program], ...]}`
-in batches, and `{"sent": n, "errors": {...}, "done": true}` at the end. Times are nanoseconds of CLOCK_TAI.
+in batches, with `--stamps` also `{"stamps": [[seq, tx_kernel_netsched, tx_kernel_hardware], ...]}` as they come (0: not
+taken), and `{"sent": n, "errors": {...}, "done": true}` at the end. Times are nanoseconds of CLOCK_TAI.
 """
 
 from __future__ import annotations
@@ -13,41 +14,17 @@ import random
 import socket
 import struct
 
+import errqueue
 import wire
 
 SO_TXTIME = 61
 SCM_TXTIME = 61
 SOF_TXTIME_DEADLINE_MODE = 1
 SOF_TXTIME_REPORT_ERRORS = 2
-SO_EE_ORIGIN_TXTIME = 6
-TXTIME_REASONS = {1: "invalid launch time", 2: "missed launch time"}
-EXTENDED_ERROR = struct.Struct("=IBBBBII")
 SECOND = 1_000_000_000
 BATCH = 100
-
-
-class Launch:
-    """The error queue of a socket with SO_TXTIME: which frames the qdisc dropped, and why."""
-
-    def __init__(self, transmitter: socket.socket, deadline_mode: bool) -> None:
-        flags = SOF_TXTIME_REPORT_ERRORS | (SOF_TXTIME_DEADLINE_MODE if deadline_mode else 0)
-        transmitter.setsockopt(socket.SOL_SOCKET, SO_TXTIME, struct.pack("=iI", wire.CLOCK_TAI, flags))
-        transmitter.setblocking(False)
-        self.transmitter = transmitter
-
-    def read(self, errors: dict[str, int]) -> None:
-        """Counts what has been reported since, by reason."""
-        while True:
-            try:
-                _, ancillary, _, _ = self.transmitter.recvmsg(256, 512, socket.MSG_ERRQUEUE)
-            except BlockingIOError:
-                return
-            for _level, _kind, data in ancillary:
-                if len(data) >= EXTENDED_ERROR.size:
-                    _number, origin, _type, code, _pad, _info, _data = EXTENDED_ERROR.unpack_from(data)
-                    if origin == SO_EE_ORIGIN_TXTIME:
-                        reason = TXTIME_REASONS.get(code, "launch error %d" % code)
-                        errors[reason] = errors.get(reason, 0) + 1
+STAMPS_LATE = 50_000_000
+"""So long after the last launch, in ns, its stamps have come."""
 
 
 class WakeupLatency:
@@ -102,14 +79,22 @@ class Sender:
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self.socket.bind((options.interface, 0))
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, options.priority)
-        self.launch = Launch(self.socket, options.deadline_mode) if options.txtime else None
-        self.errors: dict[str, int] = {}
+        self.txtime = options.txtime
+        self.queue = errqueue.ErrorQueue(self.socket, wire.tai_offset_ns())
+        self.listening = options.txtime or options.stamps != "none"
+        self.socket.setblocking(not self.listening)
+        if options.txtime:
+            flags = SOF_TXTIME_REPORT_ERRORS | (SOF_TXTIME_DEADLINE_MODE if options.deadline_mode else 0)
+            self.socket.setsockopt(socket.SOL_SOCKET, SO_TXTIME, struct.pack("=iI", wire.CLOCK_TAI, flags))
+        if options.stamps != "none":
+            self.queue.ask_for_stamps(options.stamps == "hardware")
+        self.errors = self.queue.errors
         self.sent = 0
 
     def send(self, data: bytearray, launch_time: int) -> None:
         """Sends one frame; ``launch_time`` in ns of CLOCK_TAI is used if the socket has launch times."""
         ancillary = []
-        if self.launch:
+        if self.txtime:
             ancillary.append((socket.SOL_SOCKET, SCM_TXTIME, struct.pack("=Q", launch_time)))
         try:
             self.socket.sendmsg([data], ancillary)
@@ -119,9 +104,14 @@ class Sender:
             self.errors["send: " + name] = self.errors.get("send: " + name, 0) + 1
 
     def read_errors(self) -> None:
-        """Counts what the qdisc has reported since."""
-        if self.launch:
-            self.launch.read(self.errors)
+        """Takes what the kernel has reported since."""
+        if self.listening:
+            self.queue.read()
+
+    def stamps(self) -> dict[str, list[list[int]]]:
+        """When frames left, since the last call; for the report."""
+        rows = self.queue.taken()
+        return {"stamps": rows} if rows else {}
 
 
 def first_cycle(base: int, cycle: int, not_before: int) -> int:
@@ -143,12 +133,14 @@ def transmit(options: argparse.Namespace, sender: Sender, latency: WakeupLatency
         rows.append((seq, start, wakeup, program))
         sender.read_errors()
         if len(rows) >= options.batch:
-            wire.say(packets=rows)
+            wire.say(packets=rows, **sender.stamps())
             rows = []
         start += options.cycle
     wire.say(packets=rows)
-    wire.sleep_until(start + options.offset)
+    wire.sleep_until(start + options.offset + (STAMPS_LATE if options.stamps != "none" else 0))
     sender.read_errors()
+    if stamps := sender.stamps():
+        wire.say(**stamps)
 
 
 def parse() -> argparse.Namespace:
@@ -164,6 +156,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--offset", type=int, default=0, help="launch time after the start of the cycle, ns")
     parser.add_argument("--txtime", action="store_true", help="set the launch time of each frame (SO_TXTIME)")
     parser.add_argument("--deadline-mode", action="store_true")
+    parser.add_argument("--stamps", choices=["none", "kernel", "hardware"], default="none",
+                        help="ask when each frame leaves its qdisc, or the interface as well")  # fmt: skip
     parser.add_argument("--wakeup", type=int, default=0, help="when to wake after the start of the cycle, ns")
     parser.add_argument("--stream", type=int, default=0)
     parser.add_argument("--length", type=int, default=wire.FRAME_LENGTH, help="bytes, without VLAN tag and FCS")

@@ -103,6 +103,12 @@ def now_ns() -> int:
     return time.clock_gettime_ns(CLOCK_TAI)
 
 
+def tai_offset_ns() -> int:
+    """CLOCK_TAI minus CLOCK_REALTIME, whole seconds in nanoseconds."""
+    second = 1_000_000_000
+    return int(now_ns() - time.time_ns() + second // 2) // second * second
+
+
 def become_real_time(priority: int, cpu: int | None) -> list[str]:
     """SCHED_FIFO, locked memory, one CPU and no timer slack; returns what was refused, by name.
 
