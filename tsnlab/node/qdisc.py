@@ -37,6 +37,7 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 KIND, OPTIONS, STATS2 = 1, 2, 7
 STATS_QUEUE, ADMIN_SCHEDULE = 3, 7
 ROOT = 0xFFFFFFFF
+SETTLE_S = 0.1  # a driver that resets its NIC to offload a qdisc takes the link down a little later
 CARRIER_S = 8.0  # 1000BASE-T takes 1 to 3 s to negotiate
 PATIENCE = 20  # looks at the queue: a busy machine's timers are late, and others send as well
 NEAREST_BRIDGE = bytes.fromhex("0180c200000e")  # IEEE 802.1Q, table 8-1: not forwarded
@@ -198,15 +199,23 @@ def await_carrier(interface: str) -> bool:
 def rebuild(kernel: Kernel, index: int, interface: str, order: dict[str, Any]) -> dict[str, Any]:
     """Sets an interface's qdiscs anew, with the link down, as its children stop a taprio that runs."""
     was_up = switched(interface, False)
+    refused = None
     try:
-        without_root(kernel, index)
-        for place, request in enumerate(order["qdiscs"]):
-            establish(kernel, index, request, place)
+        establish_all(kernel, index, order)
+    except Refusal as refusal:
+        refused = refusal
     finally:
         if was_up:
             switched(interface, True)
-    stoppable = any(is_taprio(q["body"]) for q in qdiscs(kernel, index))
-    if was_up and stoppable and not carrier(interface) and await_carrier(interface):
+    late = was_up and not carrier(interface) and await_carrier(interface)
+    if refused is not None:
+        if not late:
+            raise refused
+        # while its link is down an interface may count as one of 10 Mbit/s, for which short entries are refused
+        establish_all(kernel, index, order)
+        time.sleep(SETTLE_S)
+        await_carrier(interface)
+    if late and any(is_taprio(q["body"]) for q in qdiscs(kernel, index)):
         # the link came later than the interface, and a taprio that runs is stopped by that: start it again
         establish(kernel, index, order["qdiscs"][0], 0)
     report: dict[str, Any] = {"was_up": was_up}
@@ -217,6 +226,13 @@ def rebuild(kernel: Kernel, index: int, interface: str, order: dict[str, Any]) -
         if order["poke"]:
             report.update(poke(kernel, index, interface, order))
     return report
+
+
+def establish_all(kernel: Kernel, index: int, order: dict[str, Any]) -> None:
+    """Sets every qdisc in order, in place of those that are there."""
+    without_root(kernel, index)
+    for place, request in enumerate(order["qdiscs"]):
+        establish(kernel, index, request, place)
 
 
 def establish(kernel: Kernel, index: int, request: Any, place: int) -> None:

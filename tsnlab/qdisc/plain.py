@@ -11,11 +11,13 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from tsnlab.errors import CommandError
 from tsnlab.hosts import Host
 from tsnlab.qdisc import refusal
 from tsnlab.steps import Doing
 
 _LOOK_S = 0.02
+_SETTLE_S = "0.1"  # a driver that resets its NIC to offload a qdisc takes the link down a little later
 _LOOK_NS = 20_000_000
 _CARRIER_LOOKS = 200  # with what the commands take, 4 to 8 s; 1000BASE-T takes 1 to 3 s to negotiate
 
@@ -50,16 +52,23 @@ def rebuild(
     was_up = "UP" in json.loads(host.run(["ip", "-j", "link", "show", "dev", interface]).stdout)[0]["flags"]
     if was_up:
         doing.run(["ip", "link", "set", interface, "down"])
+    refused = None
     try:
-        if any(q.get("root") and q["handle"] != "0:" for q in show(host, interface)):
-            doing.run(["tc", "qdisc", "del", "dev", interface, "root"])
-        for argv in commands:
-            _establish(doing, interface, argv)
+        _establish_all(doing, interface, commands)
+    except CommandError as error:
+        refused = error
     finally:
         if was_up:
             doing.run(["ip", "link", "set", interface, "up"])
-    stoppable = any(q["kind"] == "taprio" for q in show(host, interface))
-    if was_up and stoppable and not _carrier(host, interface) and _await_carrier(host, interface):
+    late = was_up and not _carrier(host, interface) and _await_carrier(host, interface)
+    if refused is not None:
+        if not late:
+            raise refused
+        # while its link is down an interface may count as one of 10 Mbit/s, for which short entries are refused
+        _establish_all(doing, interface, commands)
+        host.run(["sleep", _SETTLE_S])
+        _await_carrier(host, interface)
+    if late and any(q["kind"] == "taprio" for q in show(host, interface)):
         # the link came later than the interface, and a taprio that runs is stopped by that: start it again
         host.run(commands[0])
     return (_running(host, interface, patience_ns) if was_up else show(host, interface)), was_up
@@ -76,6 +85,13 @@ def _await_carrier(host: Host, interface: str) -> bool:
             return True
         host.run(["sleep", str(_LOOK_S)])
     return False
+
+
+def _establish_all(doing: Doing, interface: str, commands: Sequence[Sequence[str]]) -> None:
+    if any(q.get("root") and q["handle"] != "0:" for q in show(doing.host, interface)):
+        doing.run(["tc", "qdisc", "del", "dev", interface, "root"])
+    for argv in commands:
+        _establish(doing, interface, argv)
 
 
 def _establish(doing: Doing, interface: str, argv: Sequence[str]) -> None:
