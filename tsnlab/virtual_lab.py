@@ -86,11 +86,14 @@ class VirtualLab(Lab):
     @property
     def badges(self) -> list[str]:
         """What every figure and file of this lab has to say about its numbers."""
-        return ["virtual lab", "simulated time" if self.virtual_time else "wall clock of a user-mode kernel"]
+        time = "simulated time" if self.virtual_time else "wall clock of a user-mode kernel"
+        return ["virtual lab", *(["emulated I210"] if self.hardware.nics else []), time]
 
     @property
     def clock(self) -> str:
         """Which clock the numbers are read from, in words."""
+        if self.hardware.nics:
+            return "clocks of emulated I210 in steps of 8 ns, CLOCK_TAI of one kernel for all nodes, simulated time"
         if self.virtual_time:
             return "CLOCK_TAI of one kernel for all nodes, simulated time in steps of 32 ns"
         return "CLOCK_TAI of one kernel for all nodes, wall-clock time"

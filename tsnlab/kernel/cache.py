@@ -68,6 +68,7 @@ class Entry:
             virtual_time=True,
             config=self.folder / "config",
             symbols=SymbolTable(tuple(SymbolRow(**row) for row in manifest["symbols"])),
+            patches=tuple(manifest.get("patches", ())),
         )
 
     def manifest(self) -> dict[str, Any]:

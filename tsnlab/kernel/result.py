@@ -20,6 +20,7 @@ class Kernel:
         modules: the folder with its loadable modules; None if everything is built in.
         config: its final .config; None where the kernel only tells it with `--showconfig`.
         symbols: every requested symbol beside what the kernel has.
+        patches: the project's own changes in it, see params/kernel/patches.
     """
 
     path: Path
@@ -28,6 +29,7 @@ class Kernel:
     modules: Path | None = None
     config: Path | None = None
     symbols: SymbolTable = field(default=SymbolTable())
+    patches: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         facts = [f"{name:9} {value}" for name, value in self._facts()]
@@ -50,4 +52,5 @@ class Kernel:
 
     def _facts(self) -> list[tuple[str, str]]:
         named = [("binary", self.path), ("config", self.config), ("modules", self.modules)]
-        return [(name, str(path)) for name, path in named if path is not None]
+        patched = [("patches", ", ".join(self.patches))] if self.patches else []
+        return [(name, str(path)) for name, path in named if path is not None] + patched
