@@ -70,6 +70,7 @@ lint: setup ## style, types, and notebooks without outputs
 
 bench: setup ## measure how fast the virtual lab is, and the analysis of captures beside other tools
 	@$(BIN)/python -m tests.bench.lab
+	$(BIN)/python -m tests.bench.i210
 	$(BIN)/python -m tests.bench.ssh
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.sweep

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -107,6 +108,9 @@ def worst_ns(lab: VirtualLab, seconds: int) -> int:
 
 def isochron(lab: VirtualLab) -> Iterator[str]:
     """The same stream, sent and judged by isochron: a frame of the same length at the same launch time."""
+    if shutil.which("isochron") is None:
+        yield "isochron is not installed: apt install isochron"
+        return
     words = "isochron rcv -i enp5s0 -q -O 0 -f -H 60"
     receiver = lab.host("node2").start(words.split())
     lab.wait(lambda: False, "isochron's receiver", lab_seconds=0.2)
