@@ -13,10 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tsnlab import packets
 from tsnlab.analysis.nl_calc import Mode, NlCalc, nl_calc
 from tsnlab.errors import ConfigError
-from tsnlab.formats import digits, netlatency
+from tsnlab.formats import digits, json_lines, netlatency
 from tsnlab.formats.chunk import Chunk, joined
+from tsnlab.formats.json_lines import Parser
+from tsnlab.formats.json_template import Rhythm, Template
 from tsnlab.formats.netlatency import NetlatencySource
 
 FUZZ = int(os.environ.get("TSNLAB_FUZZ", "60"))
@@ -53,31 +56,64 @@ def same(one: Chunk, other: Chunk) -> bool:
 
 
 def read(path: Path, block: int = 4 << 20) -> Chunk:
-    return joined(list(NetlatencySource(path, block=block).chunks()))
+    return joined(list(NetlatencySource(path, columns=packets.COLUMNS, block=block).chunks()))
 
 
 @given(moments)
 def test_a_time_survives_writing_and_reading(nanoseconds: int) -> None:
     text = digits.time_text(nanoseconds)
     assert digits.time_of(text) == nanoseconds == digits.time_of(f"{text}Z")
-    rows = np.frombuffer(f"x{text}".encode(), np.uint8).reshape(1, -1)
-    values, good = digits.times(rows, 1)
-    assert (values.tolist(), good.tolist()) == ([[nanoseconds]], [[True]])
+    rows = np.frombuffer(f"x{text}after".encode(), np.uint8).reshape(1, -1)
+    begun, exists = digits.minutes(rows, 1)
+    assert exists.all()
+    assert (begun + digits.nanoseconds(rows, 1)).tolist() == [nanoseconds]
 
 
-@given(st.integers(0, 10**18 - 1), st.integers(0, 9), st.binary(max_size=9))
+@given(st.lists(st.sampled_from(["2020-11-20T10:00", "2020-11-20T10:01", "2021-13-20T10:00", "2020-02-30T10:00"])))
+def test_minutes_that_do_not_exist_are_told(listed: list[str]) -> None:
+    rows = np.frombuffer(
+        "".join([f"{one}:00.000000000..." for one in ["2020-11-20T10:00", *listed]]).encode(), np.uint8
+    )
+    begun, exists = digits.minutes(rows.reshape(-1, 32), 0)
+    told = np.broadcast_to(exists, len(listed) + 1)[1:]
+    assert told.tolist() == [not ("-13-" in one or "-30T" in one) for one in listed]
+    assert all(
+        value == digits.time_of(f"{one}:00") for value, one, good in zip(begun[1:], listed, told, strict=False) if good
+    )
+
+
+@given(st.integers(0, 10**18 - 1), st.integers(0, 9), st.binary(min_size=8, max_size=12))
 def test_digits_of_any_length_at_any_place(value: int, zeros: int, before: bytes) -> None:
     text = before + (b"0" * zeros + str(value).encode())[-18:]
     rows = np.frombuffer(text * 3, np.uint8).reshape(3, -1)
-    values, good = digits.number(rows, len(before), len(text) - len(before))
-    assert values.tolist() == [int(text[len(before) :])] * 3
-    assert good.all()
+    assert digits.number(rows, len(before), len(text) - len(before)).tolist() == [int(text[len(before) :])] * 3
 
 
-@given(st.binary(min_size=1, max_size=18))
-def test_anything_but_digits_is_told(text: bytes) -> None:
-    _, good = digits.number(np.frombuffer(text, np.uint8).reshape(1, -1), 0, len(text))
-    assert good[0] == text.isdigit()
+@given(st.integers(0, len(OLD_SAMPLE) - 1), st.integers(0, 255), st.integers(0, 599))
+def test_a_byte_that_does_not_belong_there_is_told(place: int, byte: int, line: int) -> None:
+    template = Template.of(OLD_SAMPLE[:-1].encode(), json_lines.NUMBERS, json_lines.SPELLINGS)
+    assert template is not None
+    rows = np.frombuffer(OLD_SAMPLE.encode() * 600, np.uint8).reshape(600, -1).copy()
+    rows[line, place] = byte
+    belongs = byte == ord(OLD_SAMPLE[place]) or (chr(byte).isdigit() and OLD_SAMPLE[place].isdigit())
+    fits = template.within(rows)
+    assert not fits[line] or belongs
+    expected = (600, 600) if fits[line] else (599, line)
+    assert (fits.sum(), len(Rhythm([template]).leading(rows.ravel())[0])) == expected
+
+
+turns = st.lists(st.sampled_from([0, 7, 12, 99, 113, 255]), min_size=1, max_size=9)
+
+
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
+@given(turns, st.sets(st.integers(0, 400), max_size=6), st.sampled_from([3_000, 40_000, 4 << 20]))
+def test_streams_that_take_turns_in_any_way_are_read_the_same(
+    tmp_path: Path, streams: list[int], lost: set[int], block: int
+) -> None:
+    rows = [(stream, seq, *[BASE + seq] * 7) for seq in range(40) for stream in streams]
+    kept = [row for place, row in enumerate(rows) if place not in lost]
+    path = netlatency.write([chunk_of(kept)], tmp_path / "rx.json", interval_us=2000)
+    assert same(read(path, block), chunk_of(kept))
 
 
 @same_folder
@@ -121,10 +157,13 @@ def test_two_streams_one_after_the_other_stay_in_templates(tmp_path: Path, monke
     rows = [(stream, seq, *[BASE + seq] * 7) for seq in range(3000) for stream in (7, 113)]
     path = netlatency.write([chunk_of(rows)], tmp_path / "rx.json", interval_us=2000)
     slow = []
-    original = NetlatencySource._slow
-    monkeypatch.setattr(
-        NetlatencySource, "_slow", lambda self, line, number: slow.append(number) or original(self, line, number)
-    )
+    original = Parser.slow
+
+    def noted(self: Parser, line: bytes, number: int) -> dict[str, int] | None:
+        slow.append(number)
+        return original(self, line, number)
+
+    monkeypatch.setattr(Parser, "slow", noted)
     assert same(read(path, 100_000), chunk_of(rows))
     assert len(slow) < 20
 
@@ -173,11 +212,12 @@ def test_damage_anywhere_never_stops_the_reader(tmp_path: Path, data: st.DataObj
         whole[start : start + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=20))
     path = tmp_path / "rx.json"
     path.write_bytes(whole)
-    source = NetlatencySource(path, block=700)
+    source = NetlatencySource(path, columns=packets.COLUMNS, block=700)
     once = joined(list(source.chunks()))
     assert len(once) <= 5
     # the fast way and the slow way agree on what is a packet
-    accepted = [line for line in bytes(whole).split(b"\n") if source._slow(line, 1) is not None]
+    parser = Parser(str(path), json_lines.COLUMNS, ())
+    accepted = [line for line in bytes(whole).split(b"\n") if parser.slow(line, 1) is not None]
     assert len(once) == len(accepted)
 
 

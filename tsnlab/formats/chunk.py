@@ -6,7 +6,7 @@ must not depend on where one ends and the next begins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -74,6 +74,20 @@ def joined(chunks: list[Chunk]) -> Chunk:
             for name in names
         }
     )
+
+
+def gathered(chunks: Iterable[Chunk], rows: int = ROWS) -> Iterator[Chunk]:
+    """The same rows in chunks of at least so many, but for the last one: what is done for each chunk takes its time."""
+    held: list[Chunk] = []
+    count = 0
+    for chunk in chunks:
+        held.append(chunk)
+        count += len(chunk)
+        if count >= rows:
+            yield joined(held) if len(held) > 1 else chunk
+            held, count = [], 0
+    if held:
+        yield joined(held)
 
 
 def ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from tsnlab.formats.chunk import Integers
 
 Rows = npt.NDArray[np.uint8]
+Words = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
 
 TIME_LENGTH = 29  # 2020-11-20T10:00:00.000000000
@@ -22,64 +23,69 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _BILLION = 10**9
 
 
-def number(rows: Rows, start: int, length: int) -> tuple[Integers, Mask]:
-    """The numbers in the columns from `start`, `length` of 1 to 18 digits; and whether all are digits.
+def word(rows: Rows, start: int) -> Words:
+    """Eight columns of bytes from `start` on as little-endian words, shape (n,)."""
+    words: Words = rows[:, start : start + 8].view(np.uint64)[:, 0].copy()
+    return words
+
+
+def number(rows: Rows, start: int, length: int) -> Integers:
+    """The numbers in the `length` columns from `start`, which are known to be digits, up to 18.
 
     Args:
         rows: shape (n, width), bytes.
-        start: the first column.
+        start: the first column, with at least eight columns before the end of the digits.
         length: how many columns.
-
-    Returns:
-        The numbers, int64, and a mask, both of shape (n,).
     """
     total = np.zeros(len(rows), dtype=np.int64)
-    good = np.ones(len(rows), dtype=np.bool_)
     end = start + length
     while start < end:
         step = min(8, end - start)
-        words, fine = _eight(rows, start, step)
-        total = total * 10**step + words
-        good &= fine
         start += step
-    return total, good
+        words = word(rows, start - 8)
+        if step < 8:
+            # little-endian: what stands before the digits is in the low bytes; "0" takes its place
+            words &= np.uint64((1 << 64) - (1 << (8 * (8 - step))))
+        total = digits(words) if step == length else total * 10**step + digits(words)
+    return total
 
 
-def times(rows: Rows, start: int, count: int = 1, step: int = TIME_LENGTH) -> tuple[Integers, Mask]:
-    """The times in the columns from `start`, as nanoseconds since 1970; and whether they are well formed.
+def minutes(rows: Rows, start: int) -> tuple[Integers, Mask]:
+    """Date, hour and minute of the times that begin at column `start`, in nanoseconds since 1970; whether they exist.
 
-    What netlatency prints: 2020-11-20T10:00:00.000000000, always 29 characters, without a time zone.
+    The bytes are known to be digits where there have to be; neighbouring rows are mostly of the same minute.
 
     Args:
         rows: shape (n, width), bytes.
         start: the first column.
-        count: how many times there are in each row.
-        step: how far apart these begin.
 
     Returns:
-        The times, int64, and a mask, both of shape (count, n).
+        Both of shape (1,) if all rows are of the same minute, else (n,).
     """
-    block = np.zeros((count, len(rows), 32), dtype=np.uint8)
-    for place in range(count):
-        piece = rows[:, start + place * step : start + place * step + 32]
-        block[place, :, : piece.shape[1]] = piece
-    # "2020-11-", "20T10:00", ":00.0000", "00000" and three bytes of what follows
-    words = block.view(np.uint64).reshape(-1, 4)
-    minutes, good = _minutes(words[:, :2])
-    third = words[:, 2]
-    good &= (third & np.uint64(0xFF0000FF)) == np.uint64(0x2E00003A)
-    # without the point, and with 0 for the colon: 00SSnnnn
-    third = (
-        (third & np.uint64(0xFFFFFFFF00000000)) | ((third & np.uint64(0xFFFF00)) << np.uint64(8)) | np.uint64(0x3030)
-    )
-    seconds, fine = _digits(third)
-    good &= fine & (seconds < 600_000)
-    rest, fine = _digits((words[:, 3] << np.uint64(24)) | np.uint64(0x303030))
-    good &= fine
-    seconds *= 100_000
-    seconds += rest
-    seconds += minutes
-    return seconds.reshape(count, -1), good.reshape(count, -1)
+    date, rest = word(rows, start), word(rows, start + 8)  # "2020-11-", "20T10:00"
+    changed = (date[1:] != date[:-1]) | (rest[1:] != rest[:-1])
+    firsts = np.concatenate([[0], np.flatnonzero(changed) + 1])
+    found = [_minute(date[first].tobytes() + rest[first].tobytes()) for first in firsts.tolist()]
+    good = np.array([minute is not None for minute in found], dtype=np.bool_)
+    values = np.array([minute or 0 for minute in found], dtype=np.int64)
+    if len(firsts) == 1:
+        return values, good
+    lengths = np.diff(np.append(firsts, len(date)))
+    return np.repeat(values, lengths), np.repeat(good, lengths)
+
+
+def nanoseconds(rows: Rows, start: int) -> Integers:
+    """Seconds and their decimals of the times that begin at column `start`, in nanoseconds.
+
+    The bytes are known to be digits where there have to be, and eight columns follow the last decimal but two.
+    """
+    third = word(rows, start + 16)  # ":00.0000"; without the point, and with nothing for the colon: 00SSnnnn
+    third = (third & np.uint64(0xFFFFFFFF00000000)) | ((third & np.uint64(0xFFFF00)) << np.uint64(8))
+    fourth = word(rows, start + 24) << np.uint64(24)  # "00000" and three bytes of what follows
+    values = digits(third)
+    values *= 100_000
+    values += digits(fourth)
+    return values
 
 
 def time_of(text: str) -> int:
@@ -106,24 +112,8 @@ def time_text(nanoseconds: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction:09d}"
 
 
-def _eight(rows: Rows, start: int, length: int) -> tuple[Integers, Mask]:
-    """Up to eight digits; shorter numbers are read with what stands before them, which is shifted out."""
-    before = min(8 - length, start)
-    if before < 8 - length:
-        return _one_by_one(rows, start, length)
-    words = np.ascontiguousarray(rows[:, start - before : start + length]).view(np.uint64).ravel()
-    # little-endian: what stands before is in the low bytes; "0" takes its place
-    if before:
-        keep = np.uint64((1 << 64) - (1 << (8 * before)))
-        words = (words & keep) | (np.uint64(0x3030303030303030) & ~keep)
-    return _digits(words)
-
-
-def _digits(words: npt.NDArray[np.uint64]) -> tuple[Integers, Mask]:
-    """Eight ASCII digits in each word as a number, and whether they are digits."""
-    high = np.uint64(0xF0F0F0F0F0F0F0F0)
-    above = (words + np.uint64(0x0606060606060606)) & high
-    good = ((words & high) | (above >> np.uint64(4))) == np.uint64(0x3333333333333333)
+def digits(words: Words) -> Integers:
+    """Eight ASCII digits, or zero bytes, in each word as a number."""
     words = words & np.uint64(0x0F0F0F0F0F0F0F0F)
     words *= np.uint64(2561)
     words >>= np.uint64(8)
@@ -133,29 +123,7 @@ def _digits(words: npt.NDArray[np.uint64]) -> tuple[Integers, Mask]:
     words &= np.uint64(0x0000FFFF0000FFFF)
     words *= np.uint64(42949672960001)
     words >>= np.uint64(32)
-    return words.view(np.int64), good
-
-
-def _one_by_one(rows: Rows, start: int, length: int) -> tuple[Integers, Mask]:
-    total = np.zeros(len(rows), dtype=np.int64)
-    good = np.ones(len(rows), dtype=np.bool_)
-    for column in range(start, start + length):
-        digit = rows[:, column].astype(np.int64) - ord("0")
-        good &= (digit >= 0) & (digit <= 9)
-        total = total * 10 + digit
-    return total, good
-
-
-def _minutes(words: npt.NDArray[np.uint64]) -> tuple[Integers, Mask]:
-    """Date, hour and minute, two words each, as nanoseconds; neighbouring rows are mostly of the same minute."""
-    changed = np.ones(len(words), dtype=np.bool_)
-    changed[1:] = (words[1:, 0] != words[:-1, 0]) | (words[1:, 1] != words[:-1, 1])
-    firsts = np.flatnonzero(changed)
-    minutes = [_minute(words[first].tobytes()) for first in firsts.tolist()]
-    good = np.array([minute is not None for minute in minutes], dtype=np.bool_)
-    values = np.array([minute or 0 for minute in minutes], dtype=np.int64)
-    lengths = np.diff(np.append(firsts, len(words)))
-    return np.repeat(values, lengths), np.repeat(good, lengths)
+    return words.view(np.int64)
 
 
 @functools.lru_cache(maxsize=4096)

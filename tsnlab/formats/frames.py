@@ -15,7 +15,7 @@ import numpy as np
 from tsnlab import packets
 from tsnlab.errors import ConfigError
 from tsnlab.formats import pcap, pcapng
-from tsnlab.formats.chunk import Chunk, Damage, Integers, joined
+from tsnlab.formats.chunk import Chunk, Damage, Integers, gathered
 from tsnlab.formats.handback import MARK, HandBack
 from tsnlab.formats.payload import NETLATENCY, Payload, PayloadField
 from tsnlab.formats.window import Frames, Window
@@ -27,7 +27,6 @@ _VLAN = (0x8100, 0x88A8, 0x9100)
 _MOST_TAGS = 3
 _IPV4, _UDP = 0x0800, 17
 _KINDS = {"u8": "u1", "u16": "u2", "u32": "u4", "u64": "u8", "i64": "i8"}
-_ENOUGH = 1 << 16
 
 
 class PcapSource:
@@ -87,25 +86,21 @@ class PcapSource:
 
     def chunks(self) -> Iterator[Chunk]:
         """All packets, in the order of the file."""
+        return gathered(self._tables())
+
+    def _tables(self) -> Iterator[Chunk]:
         self.damage = Damage()
         self.others = 0
         back = HandBack()
-        held: list[Chunk] = []
-        with self.path.open("rb") as file:
+        with self.path.open("rb", buffering=0) as file:
             for frames in self._read(Window(file), self.damage, str(self.path)):
                 table = self._packets(frames)
                 done = back.push(table) if len(table["seq"]) else None
-                if done is None:
-                    continue
-                held.append(done)
-                if sum(map(len, held)) >= _ENOUGH:
-                    yield joined(held) if len(held) > 1 else done
-                    held = []
+                if done is not None:
+                    yield done
         rest = back.finish()
         if rest is not None:
-            held.append(rest)
-        if held:
-            yield joined(held)
+            yield rest
 
     def _packets(self, frames: Frames) -> dict[str, Integers]:
         """The measured packets among frames: their columns."""

@@ -80,7 +80,7 @@ def open_capture(
     if kind == "netlatency":
         from tsnlab.formats.netlatency import NetlatencySource
 
-        return NetlatencySource(path)
+        return NetlatencySource(path, columns=columns)
     if kind == "pcap":
         from tsnlab.formats import payload
         from tsnlab.formats.frames import PcapSource
