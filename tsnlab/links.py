@@ -17,6 +17,7 @@ from tsnlab.schedule import Vlan
 from tsnlab.session import Lab
 from tsnlab.show.names import own
 from tsnlab.steps import Doing, Step, Steps
+from tsnlab.uplink import spare
 
 
 def up(lab: Lab, *ends: Endpoint) -> Steps:
@@ -133,10 +134,12 @@ def queues(lab: Lab, end: Endpoint, wanted: int) -> Step:
 
     Raises:
         CommandError: it cannot have so many.
+        StepError: the node is reached over it.
     """
     doing = Doing(lab.host(end.node))
     before = transmit_queues(doing.host, end.interface)
     if before < wanted:
+        spare(doing.host, end.interface)
         lab.journal.will_change(end.node, ["ethtool", "-L", end.interface, "combined", str(before)])
         doing.run(["ethtool", "-L", end.interface, "combined", str(wanted)])
     after = transmit_queues(doing.host, end.interface)

@@ -4,14 +4,16 @@ import pytest
 import yaml
 
 from tests.remote.conftest import plain_user
-from tsnlab import files, preflight
+from tsnlab import files, links, preflight, qdisc
+from tsnlab.case import load_case
 from tsnlab.cli import main
-from tsnlab.errors import ConfigError
+from tsnlab.errors import ConfigError, StepError
 from tsnlab.hardware import HardwareLab
 from tsnlab.hosts.container import ContainerHost
 from tsnlab.hosts.ssh import SshHost
 from tsnlab.journal import Journal
-from tsnlab.lab import LABS, LabFile, load_lab_file
+from tsnlab.lab import LABS, Endpoint, LabFile, load_lab_file
+from tsnlab.steps import Doing
 
 
 def test_the_guides_lab_is_a_valid_file():
@@ -58,6 +60,23 @@ def test_preflight_looks_at_the_machines_and_at_what_kata_needs(lab):
     assert {finding.node for finding in found.findings} == {"host1", "node2", "node3", "node4", "switch", "all"}
     looked_at = {finding.what for finding in found.findings if finding.node == "host1"}
     assert looked_at >= {"NIC 0000:05:00.0 for the guest", "Kata", "container engine"}
+
+
+STEPS = {
+    "queues": lambda lab, end: links.queues(lab, end, 99),
+    "qdisc": lambda lab, end: qdisc.replace_root(
+        lab, Doing(lab.host(end.node)), end, load_case("case2").taprio, "100", {}
+    ),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_interface_that_the_connection_came_to_is_left_alone(lab, step):
+    before = qdisc.show(lab.host("node2"), "lo")
+    with pytest.raises(StepError, match="node2: lo carries the connection to the node"):
+        STEPS[step](lab, Endpoint(node="node2", interface="lo"))
+    assert len(lab.journal) == 0
+    assert qdisc.show(lab.host("node2"), "lo") == before
 
 
 def test_closing_takes_back_what_was_changed(lab, tmp_path):

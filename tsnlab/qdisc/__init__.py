@@ -24,6 +24,7 @@ from tsnlab.schedule import NICS, Etf, Nic, Taprio, base_time
 from tsnlab.session import Lab
 from tsnlab.show.names import own
 from tsnlab.steps import Doing, Step, Steps
+from tsnlab.uplink import spare
 
 __all__ = [
     "TALKER_HANDLE",
@@ -90,8 +91,9 @@ def replace_root(
 
     Raises:
         CommandError: the kernel refused.
-        StepError: the schedule does not start, or its gates stand still.
+        StepError: the node is reached over the interface, the schedule does not start, or its gates stand still.
     """
+    spare(doing.host, end.interface)
     lab.journal.will_change(end.node, undo(doing.host, end.interface))
     base_time_ns = start.base_time(lab, end.node, taprio)
     requests = [kernel.taprio(taprio, base_time_ns, handle), *children.values()]

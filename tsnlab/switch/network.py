@@ -20,6 +20,7 @@ from tsnlab.rollback import unless_cut
 from tsnlab.session import Lab
 from tsnlab.steps import Doing, Step
 from tsnlab.switch import scripts
+from tsnlab.uplink import spare
 
 _MANAGER, _SERVICE = "NetworkManager", "network"
 
@@ -107,6 +108,7 @@ def _bridge(lab: Lab, node: Node) -> Step:
         doing.run(["ip", "link", "add", "name", bridge, "type", "bridge", "vlan_filtering", "1"])
     for port in ports:
         if before.get(port, {}).get("master") != bridge:
+            spare(doing.host, port)
             lab.journal.will_change(lab.switch, ["ip", "link", "set", port, "nomaster"])
             doing.run(["ip", "link", "set", port, "master", bridge])
     for name in [bridge, *ports, *([node.switch.service_port] if node.switch.service_port else [])]:
