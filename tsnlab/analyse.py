@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -62,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         ConfigError: a file cannot be opened or is not recognised, or the options do not fit.
     """
+    # nothing here is linear algebra, for which OpenBLAS would start threads that wait in a loop
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     options = _options(arguments)
     if arguments.nl_calc:
         return _nl_calc(arguments, options)
@@ -113,12 +116,13 @@ def _analysed(path: Path, arguments: argparse.Namespace, options: Options) -> Re
     if kind in LOGS:
         return _analysed_log(path)
     from tsnlab.analysis.statistics import gather
-    from tsnlab.formats import export
-    from tsnlab.packets import COLUMNS
 
     source = _Narrowed(open_capture(path, options), arguments)
     statistics = gather(source)
     if arguments.write:
+        from tsnlab.formats import export
+        from tsnlab.packets import COLUMNS
+
         whole = _Narrowed(open_capture(path, options, COLUMNS), arguments)
         export.write(whole.chunks(), statistics.info(), arguments.write)
     if arguments.figures:

@@ -138,6 +138,8 @@ class PcapSource:
             if not self.damage or f"link type {frames.link}" not in self.damage.flaws[-1]:
                 self.damage.note(f"{self.path}: byte {frames.offset}", f"unknown link type {frames.link}", len(frames))
             return frames.where(np.zeros(len(frames), dtype=np.bool_)), 0
+        if frames.stride and self._is_all_mine(frames):
+            return frames, _HEADER[frames.link]
         frames = frames.where(frames.lengths >= _HEADER[frames.link])
         if not len(frames):
             return frames, 0
@@ -145,6 +147,13 @@ class PcapSource:
         if self._payload.ethertype is not None:
             return _chosen(frames, at, protocol == self._payload.ethertype)
         return self._datagrams(*_chosen(frames, at, protocol == _IPV4))
+
+    def _is_all_mine(self, frames: Frames) -> bool:
+        """Whether frames of one length are all measured ones without tags, which is soon told and the rule."""
+        if self._payload.ethertype is None or frames.lengths[0] < _HEADER[frames.link]:
+            return False
+        expected = np.array(self._payload.ethertype, dtype=">u2").view("=u2")
+        return bool((frames.field(_PROTOCOL_AT[frames.link], "=u2") == expected).all())
 
     def _datagrams(self, frames: Frames, at: int | Integers) -> tuple[Frames, int | Integers]:
         """UDP over IPv4 to the payload's port, not a later fragment."""

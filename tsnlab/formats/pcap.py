@@ -9,6 +9,7 @@ import os
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -125,10 +126,16 @@ class _Walk:
         def read(at: int) -> Integers:
             return field(window.storage, starts, stride, count, at, self.order + "u4").astype(np.int64)
 
-        fractions, lengths = read(4), read(8)
-        good = (fractions * self.fraction_ns < _SECOND) & (lengths <= read(12))
+        times, fractions = read(0), read(4)
+        # records of one stride are as long as each other, see `_run`
+        lengths = np.broadcast_to(np.int64(stride - _RECORD_HEADER), count) if stride else read(8)
+        if self.fraction_ns != 1:
+            fractions *= self.fraction_ns
+        original: Any = field(window.storage, starts, stride, count, 12, self.order + "u4")
+        good = (fractions < _SECOND) & (original >= (stride - _RECORD_HEADER if stride else lengths))
         whole = count if good.all() else int(np.argmin(good))
-        times = read(0) * _SECOND + fractions * self.fraction_ns
+        times *= _SECOND
+        times += fractions
         first = starts + _RECORD_HEADER if stride else starts[:whole] + _RECORD_HEADER
         return Frames(window.storage, first, stride, lengths[:whole], times[:whole], self.link, window.offset)
 

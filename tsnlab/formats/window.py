@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tsnlab.formats.chunk import Integers
 
-SIZE = 4 << 20
+SIZE = 1 << 20  # what is read fits the processor's cache, from which all fields are then taken
 LONGEST = 1 << 20  # no record of a capture is longer
 
 
