@@ -177,10 +177,14 @@ def test_the_images_come_to_node_1_as_files_and_its_own_come_back(lab, built, tm
     (place / "vmlinux.container").symlink_to("vmlinux-5.4.32-73")
     assert kernel.install(lab, "node1", built, str(place)).changed
     assert banner(place / "vmlinux.container") == built.banner
+    there = kernel.installed(lab, "node1", str(place), cache=built.folder.parents[1])
+    assert there is not None
+    assert there.banner == built.banner
     assert not (place / "vmlinux.container").is_symlink()
     assert not kernel.install(lab, "node1", built, str(place)).changed
     lab.journal.unwind(lab.host)
     assert (place / "vmlinux.container").readlink().name == "vmlinux-5.4.32-73"
+    assert kernel.installed(lab, "node1", str(place), cache=built.folder.parents[1]) is None
     assert sorted(file.name for file in place.iterdir()) == ["vmlinux-5.4.32-73", "vmlinux.container"]
 
 

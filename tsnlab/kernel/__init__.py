@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tsnlab.place import Place
     from tsnlab.steps import Steps
 
-__all__ = ["FRAGMENTS", "KataKernel", "Kernel", "SymbolRow", "SymbolTable", "build", "install"]
+__all__ = ["FRAGMENTS", "KataKernel", "Kernel", "SymbolRow", "SymbolTable", "build", "install", "installed"]
 
 FRAGMENTS = (PARAMS / "kernel/stx.conf", PARAMS / "kernel/virtual.conf")
 """The guide's fragment and the virtual lab's, in the order in which they are merged."""
@@ -117,6 +117,20 @@ def install(lab: Place, node: str, kernel: KataKernel, folder: str = "/usr/share
     from tsnlab.kernel.kata_install import install
 
     return install(lab, node, kernel, folder)
+
+
+def installed(
+    lab: Place, node: str, folder: str = "/usr/share/kata-containers", cache: str | Path | None = None
+) -> KataKernel | None:
+    """The kernel that a node has for Kata's guests, if it was built here; None if it is another one.
+
+    Args:
+        folder: see :func:`install`.
+        cache: see :func:`build`.
+    """
+    from tsnlab.kernel.kata_install import installed
+
+    return installed(lab, node, folder, Path(cache or cache_folder()) / "kata-kernel")
 
 
 def _for_kata(

@@ -5,12 +5,13 @@ Source: the guide, Step 2: "copy the two kernel images vmlinux.container and vml
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
 from tsnlab.errors import StepError
 from tsnlab.hosts import Host
 from tsnlab.kernel.kata_build import Builder
-from tsnlab.kernel.kata_result import KataKernel, hash_of
+from tsnlab.kernel.kata_result import IMAGES, KataKernel, hash_of, load
 from tsnlab.place import Place
 from tsnlab.steps import Doing, Step, Steps
 
@@ -37,6 +38,14 @@ def install(lab: Place, node: str, kernel: KataKernel, folder: str) -> Steps:
             Step(node, path, _words(before, kernel, wanted), _words(after, kernel, wanted), tuple(doing.commands))
         )
     return Steps(f"Kernel {kernel.release} for Kata's guests", tuple(steps))
+
+
+def installed(lab: Place, node: str, folder: str, cache: Path) -> KataKernel | None:
+    """See `tsnlab.kernel.installed`."""
+    name = IMAGES[0]
+    there = _hash(lab.host(node), f"{folder}/{name}")
+    kernels = filter(None, map(load, sorted(cache.glob("*/"))))
+    return next((kernel for kernel in kernels if kernel.manifest["sha256"][name] == there), None)
 
 
 def _replace(lab: Place, node: str, doing: Doing, path: str) -> None:
