@@ -7,25 +7,25 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tsnlab.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tsnlab.analysis.statistics import Statistics
-    from tsnlab.formats.chunk import Chunk, Damage, Source
-    from tsnlab.formats.recognise import Options
+    from tsnlab.case import Case
+    from tsnlab.examined import Result, Wishes
+    from tsnlab.plot.gate_chart import GateSchedule
 
 OK, ERROR = 0, 2
 _HELP = """\
 Recognises the format of each file by its content: tsnlab's Parquet, netlatency JSON, pcap and pcapng, isochron's
-report; and, without packets, logs of sample-app-taprio, ptp4l, phc2sys and iperf3. Prints the indicators, what
-became of the packets, and what is noteworthy. Two or more captures are compared with the first."""
+report; and, without packets, logs of sample-app-taprio, ptp4l, phc2sys and iperf3. A run folder stands for its
+packets. Prints the indicators, what became of the packets, and what is noteworthy; the numbers, the table of packets
+and the figures go into FILE.analysis beside the file. Two or more captures are compared with the first."""
 _ARRIVALS = ("rx_hardware", "rx_kernel", "rx_program")
 _MODES = ("stock", "guide")
-_MOST_SHOWN = 5
+_OF_A_RUN = ("packets.parquet", "capture.jsonl")  # the second one only as long as the run lasts, or was killed
 
 
 def add_parser(commands: Any) -> None:
@@ -33,27 +33,33 @@ def add_parser(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "analyse", help="the numbers of captures, of any format and length", description=_HELP
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", type=Path, help="captures or logs")
-    parser.add_argument("--json", action="store_true", help="print JSON; indicators and packets are as in run.json")
-    parser.add_argument("--strict", action="store_true", help="exit status 2 if anything of a file was dropped")
-    parser.add_argument("--figures", metavar="DIR", type=Path, help="draw the figures into this folder, SVG and PNG")
-    parser.add_argument(
-        "--write", metavar="FILE", type=Path, help="write the packets as well: .parquet, .json (netlatency) or .pcap"
+    parser.add_argument("files", nargs="+", metavar="FILE", type=Path, help="captures, logs or run folders")
+    output = parser.add_argument_group("what is written")
+    output.add_argument("--json", action="store_true", help="print JSON, with indicators and packets as in run.json")
+    output.add_argument("--print", action="store_true", help="only print; --json, --figures and --write do so as well")
+    output.add_argument("--to", metavar="DIR", type=Path, help="write into this folder instead of FILE.analysis")
+    output.add_argument("--figures", metavar="DIR", type=Path, help="draw the figures into this folder, SVG and PNG")
+    output.add_argument(
+        "--write", metavar="FILE", type=Path, help="write the packets: .parquet, .json (netlatency) or .pcap"
     )
-    parser.add_argument("--nl-calc", choices=_MODES, help="print what netlatency's nl-calc prints, and no more")
-    parser.add_argument("--stream", metavar="N", type=int, help="only this stream")
-    parser.add_argument(
-        "--window", metavar=("START", "END"), nargs=2, type=int, help="transmit window, ns in the cycle"
+    output.add_argument(
+        "--as-hardware",
+        action="store_true",
+        help="with --write FILE.json: nl-calc knows only rx-hardware; write what stands for the arrival as it",
     )
-    parser.add_argument(
-        "--payload", metavar="NAME", default="netlatency", help="netlatency, sample-app-taprio or a file"
-    )
-    parser.add_argument(
-        "--arrival", choices=_ARRIVALS, default="rx_kernel", help="what took a pcap's times (rx_kernel)"
-    )
-    parser.add_argument("--cycle", metavar="NS", type=int, default=0, help="the cycle, if the file does not say it")
-    parser.add_argument("--base", metavar="NS", type=int, default=0, help="a time at which a cycle begins")
-    parser.add_argument("--variables", metavar="LETTERS", default="", help="isochron's --printf-args (qSHwstTRr)")
+    output.add_argument("--nl-calc", choices=_MODES, help="print what netlatency's nl-calc prints, and no more")
+    output.add_argument("--follow", action="store_true", help="the numbers of a run folder while the run lasts")
+    output.add_argument("--strict", action="store_true", help="exit status 2 if anything of a file was dropped")
+    said = parser.add_argument_group("what the file does not say")
+    said.add_argument("--stream", metavar="N", type=int, help="only this stream")
+    said.add_argument("--window", metavar=("START", "END"), nargs=2, type=int, help="transmit window, ns in the cycle")
+    said.add_argument("--case", metavar="NAME", help="case file, for its window, cycle and gates (that of the run)")
+    said.add_argument("--gates", choices=("talker", "switch"), default="talker", help="whose gates are drawn (talker)")
+    said.add_argument("--payload", metavar="NAME", default="netlatency", help="netlatency, sample-app-taprio or a file")
+    said.add_argument("--arrival", choices=_ARRIVALS, default="rx_kernel", help="what took a pcap's times (rx_kernel)")
+    said.add_argument("--cycle", metavar="NS", type=int, default=0, help="the cycle, if the file does not say it")
+    said.add_argument("--base", metavar="NS", type=int, default=0, help="a time at which a cycle begins")
+    said.add_argument("--variables", metavar="LETTERS", default="", help="isochron's --printf-args (qSHwstTRr)")
     parser.set_defaults(action=run)
 
 
@@ -65,155 +71,158 @@ def run(arguments: argparse.Namespace) -> int:
     """
     # nothing here is linear algebra, for which OpenBLAS would start threads that wait in a loop
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    options = _options(arguments)
+    _check(arguments)
+    if arguments.follow:
+        from tsnlab.following import follow
+
+        return follow(arguments.files[0], _say, figures=arguments.figures)
+    files = [_packets_of(path) for path in arguments.files]
     if arguments.nl_calc:
-        return _nl_calc(arguments, options)
-    results = [_analysed(path, arguments, options) for path in arguments.files]
+        return _nl_calc(files[0], _wishes(files[0], arguments), arguments)
+    results = [_analysed(path, arguments) for path in files]
     comparisons = list(_comparisons(results))
-    if arguments.figures:
-        _draw_together(results, arguments.figures)
+    folder = arguments.figures or (None if _only_prints(arguments) else _folder(files[0], arguments))
+    if folder:
+        _draw_together(results, folder)
     if arguments.json:
         contents = [one.content for one in results]
         whole = contents[0] if len(contents) == 1 else {"files": contents, "comparisons": comparisons}
         _say(json.dumps(whole, indent=1))
     else:
-        for one in results:
-            _say("\n".join(_texts(one)))
-        for comparison in comparisons:
-            _say(f"{comparison['second']} beside {comparison['first']}: {comparison['statement']}")
+        _tell(results, comparisons)
     damaged = any(one.damage for one in results)
     return ERROR if damaged and arguments.strict else OK
 
 
-@dataclass(frozen=True)
-class Result:
-    """What was found in one file; `statistics` only if it holds packets."""
-
-    path: Path
-    content: dict[str, Any]
-    damage: Damage
-    statistics: Statistics | None = None
-
-
 def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
-def _options(arguments: argparse.Namespace) -> Options:
-    from tsnlab.formats.recognise import Options
-
+def _check(arguments: argparse.Namespace) -> None:
     if arguments.cycle < 0:
         raise ConfigError(f"--cycle {arguments.cycle}: a cycle is a positive number of nanoseconds")
-    if len(arguments.files) > 1 and (arguments.write or arguments.nl_calc):
-        raise ConfigError("--write and --nl-calc take one file at a time")
-    return Options(arguments.payload, arguments.arrival, arguments.cycle, arguments.base, arguments.variables)
+    if len(arguments.files) > 1 and (arguments.write or arguments.nl_calc or arguments.follow):
+        raise ConfigError("--write, --nl-calc and --follow take one file at a time")
+    if arguments.as_hardware and (arguments.write is None or arguments.write.suffix == ".parquet"):
+        raise ConfigError("--as-hardware goes with --write FILE.json")
 
 
-def _analysed(path: Path, arguments: argparse.Namespace, options: Options) -> Result:
-    from tsnlab.formats.recognise import LOGS, open_capture, recognise
-
-    kind = recognise(path)
-    if kind in LOGS:
-        return _analysed_log(path)
-    from tsnlab.analysis.statistics import gather
-
-    source = _Narrowed(open_capture(path, options), arguments)
-    statistics = gather(source)
-    if arguments.write:
-        from tsnlab.formats import export
-        from tsnlab.packets import COLUMNS
-
-        whole = _Narrowed(open_capture(path, options, COLUMNS), arguments)
-        export.write(whole.chunks(), statistics.info(), arguments.write)
-    if arguments.figures:
-        from tsnlab.plot import streamed
-
-        streamed.save_all(statistics, arguments.figures, path.stem)
-    return Result(path, _content(path, kind, statistics, source.damage), source.damage, statistics)
+def _packets_of(path: Path) -> Path:
+    """The packets in a run folder; a file is itself."""
+    if not path.is_dir():
+        return path
+    found = [path / name for name in _OF_A_RUN if (path / name).is_file()]
+    if not found:
+        raise ConfigError(f"{path}: a folder without packets.parquet or capture.jsonl; name a capture or a run folder")
+    return found[0]
 
 
-class _Narrowed:
-    """A capture with what the command line says about it."""
-
-    def __init__(self, source: Source, arguments: argparse.Namespace) -> None:
-        self._source = source
-        self._stream: int | None = arguments.stream
-        self._window: Sequence[int] | None = arguments.window
-        self._cycle_ns: int = arguments.cycle
-        # the counts of a file are those of all its streams
-        self.counted = source.counted and self._stream is None
-
-    @property
-    def about(self) -> Any:
-        """The capture's description, with the window and the cycle of the command line."""
-        about = self._source.about
-        fields: dict[str, Any] = {"window": tuple(self._window)} if self._window else {}
-        if self._cycle_ns and not about.cycle_ns:
-            fields["cycle_ns"] = self._cycle_ns
-        return about.model_copy(update=fields)
-
-    @property
-    def damage(self) -> Damage:
-        """What could not be read."""
-        return self._source.damage
-
-    def chunks(self) -> Iterator[Chunk]:
-        """The packets of the chosen stream, or all."""
-        for chunk in self._source.chunks():
-            yield chunk if self._stream is None else self._of_stream(chunk)
-
-    def _of_stream(self, chunk: Chunk) -> Chunk:
-        """The stream's packets; only those that arrived, as what was lost is told from their numbers."""
-        chosen = chunk.columns["stream"] == self._stream
-        if self._source.counted:
-            chosen &= sum(chunk.columns[name] != 0 for name in _ARRIVALS if name in chunk.columns) > 0
-        return chunk.where(chosen)
+def _only_prints(arguments: argparse.Namespace) -> bool:
+    return not arguments.to and bool(arguments.print or arguments.json or arguments.figures or arguments.write)
 
 
-def _content(path: Path, kind: str, statistics: Statistics, damage: Damage) -> dict[str, Any]:
-    from tsnlab.analysis.findings import findings
-
-    about = statistics.info()
-    content: dict[str, Any] = {"file": str(path), "format": kind, "lab": about.lab, "case": about.case}
-    content |= {"complete": about.complete, **statistics.indicators().to_json()}
-    streams = {}
-    for number, one in sorted(statistics.streams.items()):
-        own = statistics.indicators(number).to_json()["indicators"]
-        streams[str(number)] = {"indicators": own, **findings(one, about)}
-    content["streams"] = streams
-    if statistics.ignored:
-        damage.note(str(path), f"packets of more than {len(streams)} streams", statistics.ignored)
-    content["damage"] = {"dropped": damage.dropped, "flaws": damage.flaws}
-    return content
+def _folder(path: Path, arguments: argparse.Namespace) -> Path:
+    """Where the numbers, the table and the figures of a file go."""
+    return Path(arguments.to) if arguments.to else path.with_name(f"{path.name}.analysis")
 
 
-def _analysed_log(path: Path) -> Result:
-    from tsnlab.analysis.summary import summarise
-    from tsnlab.formats.recognise import open_log
+def _wishes(path: Path, arguments: argparse.Namespace) -> Wishes:
+    """What the command line, and the run that the file belongs to, say about it."""
+    from tsnlab.examined import Wishes
+    from tsnlab.formats.recognise import Options
 
-    log = open_log(path)
-    series = {}
-    for name, one in log.series.items():
-        series[name] = {"key": one.key, **summarise(one.values, seq=one.keys, unit=one.unit).to_json()}
-        series[name] |= _stability(name, one.values, one.keys)
-    content = {"file": str(path), "format": log.kind, "series": series, "facts": log.facts}
-    content["damage"] = {"dropped": log.damage.dropped, "flaws": log.damage.flaws}
-    return Result(path, content, log.damage)
+    window, cycle_ns, taprio, traffic_class = arguments.window, arguments.cycle, None, None
+    case = _case(path, arguments.case)
+    if case is not None:
+        taprio = case.taprio
+        if arguments.gates == "switch":
+            taprio = case.switch.taprio(case.stream) if case.switch is not None else None
+        traffic_class = taprio.traffic_class(case.stream.priority) if taprio is not None else None
+        window, cycle_ns = window or case.stream.window, cycle_ns or case.stream.cycle
+    options = Options(arguments.payload, arguments.arrival, cycle_ns, arguments.base, arguments.variables)
+    return Wishes(options, arguments.stream, tuple(window) if window else None, taprio, traffic_class)
 
 
-def _stability(name: str, values: Any, keys: Any) -> dict[str, Any]:
-    """The Allan deviation of offsets from the source of time, which are time errors; of others, nothing."""
-    import numpy as np
+def _case(path: Path, name: str | None) -> Case | None:
+    """The case of that name, or that of the run whose folder the file is in."""
+    of_a_run = path.name in _OF_A_RUN and (path.parent / "run.json").is_file()
+    if name is None and not of_a_run:
+        return None
+    from tsnlab import files
+    from tsnlab.case import Case, load_case
+    from tsnlab.folder import RunFolder
 
-    from tsnlab.analysis.stability import allan_deviation
+    if name is not None:
+        return load_case(name)
+    content = RunFolder(path.parent).read().get("case_file")
+    return None if content is None else files.check(content, Case, f"{path.parent / 'run.json'}: case_file", exact=True)
 
-    if not name.endswith(" offset") or len(values) < 4:
-        return {}
-    interval_s = float(np.median(np.diff(keys))) / 1000
-    if interval_s <= 0:
-        return {}
-    times, deviations = allan_deviation(values, interval_s)
-    return {"allan_deviation": [times.tolist(), deviations.tolist()]}
+
+def _analysed(path: Path, arguments: argparse.Namespace) -> Result:
+    from tsnlab.examined import examined
+
+    wishes = _wishes(path, arguments)
+    result = examined(path, wishes)
+    if result.statistics is not None and arguments.write:
+        _write(result, wishes, arguments.write, as_hardware=arguments.as_hardware)
+    if result.statistics is not None and arguments.figures:
+        _draw(result, wishes, arguments.figures)
+    if not _only_prints(arguments):
+        _keep(result, wishes, _folder(path, arguments))
+    return result
+
+
+def _keep(result: Result, wishes: Wishes, folder: Path) -> None:
+    """Writes the numbers, the table and the figures of a file into a folder.
+
+    Raises:
+        ConfigError: the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{folder}: {error.strerror}; name a folder with --to, or pass --print") from error
+    stem = result.path.stem
+    (folder / f"{stem}.json").write_text(json.dumps(result.content, indent=1) + "\n", encoding="utf-8")
+    if result.statistics is None:
+        return
+    if result.content["format"] != "parquet":
+        _write(result, wishes, folder / f"{stem}.parquet")
+    _draw(result, wishes, folder)
+
+
+def _write(result: Result, wishes: Wishes, target: Path, *, as_hardware: bool = False) -> None:
+    """Writes the packets in the format of the target's suffix."""
+    from tsnlab.examined import narrowed
+    from tsnlab.formats import export
+    from tsnlab.packets import COLUMNS
+
+    assert result.statistics is not None
+    about = result.statistics.info()
+    export.write(lambda: narrowed(result.path, wishes, COLUMNS).chunks(), about, target, as_hardware=as_hardware)
+
+
+def _draw(result: Result, wishes: Wishes, folder: Path) -> None:
+    from tsnlab.examined import running
+    from tsnlab.plot import streamed
+
+    assert result.statistics is not None
+    gates: dict[int, GateSchedule] = {}
+    for number, one in result.statistics.streams.items():
+        schedule = running(one, wishes)
+        if schedule is not None:
+            gates[number] = schedule
+    streamed.save_all(result.statistics, folder, result.path.stem, gates=gates, traffic_class=wishes.traffic_class)
+
+
+def _tell(results: Sequence[Result], comparisons: Sequence[dict[str, Any]]) -> None:
+    from tsnlab.examined import texts
+
+    for one in results:
+        _say("\n".join(texts(one)))
+    for comparison in comparisons:
+        _say(f"{comparison['second']} beside {comparison['first']}: {comparison['statement']}")
 
 
 def _comparisons(results: Sequence[Result]) -> Iterator[dict[str, Any]]:
@@ -236,58 +245,22 @@ def _draw_together(results: Sequence[Result], folder: Path) -> None:
         streamed.save(streamed.tails(captures), folder / "comparison")
 
 
-def _texts(result: Result) -> Iterator[str]:
-    yield f"{result.path}: {result.content['format']}"
-    if result.statistics is not None:
-        yield from _capture_texts(result.statistics, result.content)
-    for name, series in result.content.get("series", {}).items():
-        numbers = ", ".join(f"{key} {series[key]}" for key in ("min", "mean", "max", "std") if series[key] is not None)
-        yield f"{name}: {series['count']} values, {numbers} {series['unit']}"
-    for name, fact in result.content.get("facts", {}).items():
-        yield f"{name}: {fact}"
-    if result.damage:
-        yield f"dropped: {result.damage.dropped}"
-        yield from (f"  {flaw}" for flaw in result.damage.flaws[:_MOST_SHOWN])
-
-
-def _capture_texts(statistics: Statistics, content: dict[str, Any]) -> Iterator[str]:
-    from tsnlab.analysis.findings import noteworthy
-
-    streams = sorted(statistics.streams)
-    for number in streams:
-        if len(streams) > 1:
-            yield f"stream {number}"
-        yield str(statistics.indicators(number).table().text())
-        yield from noteworthy(content["streams"][str(number)])
-    if not streams:
-        yield str(statistics.indicators().table().text())
-
-
-def _nl_calc(arguments: argparse.Namespace, options: Options) -> int:
+def _nl_calc(path: Path, wishes: Wishes, arguments: argparse.Namespace) -> int:
     from tsnlab.analysis.nl_calc import NlCalc
-    from tsnlab.formats.recognise import open_capture
+    from tsnlab.examined import narrowed
+    from tsnlab.formats.export import with_hardware
     from tsnlab.packets import COLUMNS
 
-    path = arguments.files[0]
-    source = _Narrowed(open_capture(path, options, COLUMNS), arguments)
+    source = narrowed(path, wishes, COLUMNS)
     calculator: NlCalc | None = None
     for chunk in source.chunks():
         if calculator is None:
             if source.about.cycle_ns < 1000:
                 raise ConfigError(f"{path}: nl-calc needs the cycle; pass --cycle NS")
             calculator = NlCalc(source.about.cycle_ns // 1000, arguments.nl_calc)
-        calculator.add(_with_hardware(chunk, source.about.arrival))
+        calculator.add(with_hardware(chunk, source.about.arrival))
     for one in (calculator or NlCalc(1, arguments.nl_calc)).result():
         _say(json.dumps(one))
     if source.damage:
         sys.stderr.write(f"dropped: {source.damage.dropped}\n")
     return ERROR if source.damage and arguments.strict else OK
-
-
-def _with_hardware(chunk: Chunk, arrival: str | None) -> Chunk:
-    """nl-calc knows one time of arrival, rx-hardware: where there is none, the capture's own stands for it."""
-    from tsnlab.formats.chunk import Chunk
-
-    if arrival is None or arrival not in chunk.columns or "rx_hardware" in chunk.columns:
-        return chunk
-    return Chunk({**chunk.columns, "rx_hardware": chunk.columns[arrival]})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from tsnlab import analyse, packets
 from tsnlab.analysis.indicators import indicators
 from tsnlab.analysis.statistics import Statistics
+from tsnlab.case import load_case
 from tsnlab.errors import ConfigError
 from tsnlab.formats import parquet
 from tsnlab.formats.chunk import Chunk
@@ -98,7 +101,7 @@ def test_the_same_packets_give_the_same_indicators_in_every_format(
 
 
 def test_the_text_shows_the_table_the_losses_and_the_window(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capture) == 0
+    assert run(capture, "--print") == 0
     text = capsys.readouterr().out
     assert "packets.parquet: parquet" in text
     assert "TSN network jitter" in text
@@ -114,9 +117,9 @@ def test_a_damaged_file_gives_its_packets_and_a_status_only_if_strict(
     text = target.read_text().splitlines()
     text[3] = text[3][:100]
     target.write_text("\n".join(text))
-    assert run(target) == 0
+    assert run(target, "--print") == 0
     assert "dropped: 1" in capsys.readouterr().out
-    assert run(target, "--strict") == 2
+    assert run(target, "--print", "--strict") == 2
     assert "line 4" in capsys.readouterr().out
 
 
@@ -151,6 +154,89 @@ def test_a_log_gives_series_and_the_allan_deviation_of_offsets(
     assert found["series"]["phc2sys offset"]["count"] == 40
     assert found["series"]["phc2sys offset"]["allan_deviation"][0][:2] == [1, 2]
     assert run(log) == 0
+    assert json.loads((tmp_path / "phc2sys.log.analysis" / "phc2sys.json").read_text()) == found
+
+
+def test_by_default_numbers_table_and_figures_are_written_beside_the_file(
+    capture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = capture.with_name("rx.json")
+    run(capture, "--write", target)
+    assert not capture.with_name("packets.parquet.analysis").exists()
+    assert run(target) == 0
+    folder = target.with_name("rx.json.analysis")
+    kinds = ("report", "tail", "time-series", "phase")
+    pictures = {f"rx-{kind}.{end}" for kind in kinds for end in ("svg", "png")}
+    assert {path.name for path in folder.iterdir()} == {"rx.json", "rx.parquet", *pictures}
+    assert "TSN network jitter" in capsys.readouterr().out
+    assert len(parquet.read(folder / "rx.parquet")) == 398
+    assert (
+        printed(capsys, folder / "rx.parquet")["indicators"]
+        == json.loads((folder / "rx.json").read_text())["indicators"]
+    )
+
+
+def test_a_run_folder_stands_for_its_packets_with_the_gates_of_its_case(
+    capture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = load_case("case2")
+    content = {"run": "case2-x", "status": "done", "case_file": case.model_dump(mode="json", by_alias=True)}
+    capture.with_name("run.json").write_text(json.dumps(content))
+    found = printed(capsys, capture.parent)
+    gates = found["streams"]["1"]["gates"]
+    assert [(one["start_ns"], one["end_ns"]) for one in gates] == [
+        (first, first + 100_000) for first in (200_000, 700_000, 1_200_000, 1_700_000)
+    ]
+    assert [one["arrived"] for one in gates] == [0, 0, 398, 0]
+    assert sum(one["sent"] for one in gates) == 0  # 3 us after the cycle begins, before any of them
+    assert run(capture, "--print") == 0
+    assert "gate of class 1 open 1200 to 1300 us: 0 sent and 398 arrived in it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("gates", ["talker", "switch"])
+def test_the_gates_of_a_named_case_are_in_the_phase_figure(capture: Path, gates: str) -> None:
+    assert run(capture, "--case", "case3", "--gates", gates, "--figures", capture.parent / "figures") == 0
+    assert "<!-- TC 1 (stream) -->" in (capture.parent / "figures" / "packets-phase.svg").read_text()
+
+
+def test_a_folder_without_packets_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"packets\.parquet"):
+        run(tmp_path)
+
+
+def test_a_run_is_followed_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_json, raw = tmp_path / "run.json", tmp_path / "capture.jsonl"
+    content = {"run": "r", "case": "case2", "status": "running", "parameters": {"cycle_us": 2000}}
+    run_json.write_text(json.dumps(content))
+
+    def measure() -> None:
+        for first in range(0, 300, 100):
+            rows = [
+                [0, seq, BASE + seq * CYCLE, 0, BASE + seq * CYCLE + 3, BASE + seq * CYCLE + 99, 0, 0]
+                for seq in range(first, first + 100)
+            ]
+            with raw.open("a") as file:
+                file.write(json.dumps({"from": "listener", "said": {"packets": rows}}) + "\n")
+            time.sleep(0.2)
+        run_json.write_text(json.dumps(content | {"status": "done"}))
+
+    writer = threading.Thread(target=measure)
+    writer.start()
+    assert run(tmp_path, "--follow", "--figures", tmp_path / "figures") == 0
+    writer.join()
+    lines = capsys.readouterr().out.splitlines()
+    assert "300 received, 0 missing; scheduled times 0.099 to 0.099 us" in lines[-2]
+    assert "run done" in lines[-1]
+    assert (tmp_path / "figures" / f"{tmp_path.name}-report.png").is_file()
+
+
+def test_the_file_of_a_killed_run_is_a_capture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = [0, 4, BASE, 0, BASE + 3, 0, BASE + 99, 0]
+    said = {"from": "listener", "said": {"packets": [row]}}
+    (tmp_path / "capture.jsonl").write_text(json.dumps(said) + "\n")
+    found = printed(capsys, tmp_path)
+    assert (found["format"], found["packets"]["received"]) == ("measurement", 1)
+    assert found["arrival"] == "rx_kernel (kernel timestamp)"
 
 
 def test_options_that_do_not_fit_are_refused(capture: Path) -> None:

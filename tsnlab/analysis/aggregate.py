@@ -112,6 +112,11 @@ class Aggregate:
         seq, start, program, arrival = self._sample.rows()
         return np.stack([seq, start, program - start, arrival - start])
 
+    def within_phase(self, start_ns: int, end_ns: int, cycle_ns: int) -> tuple[int, int]:
+        """How many packets are sent, and how many arrive, in this part of the cycle, its end not included."""
+        sent, arrived = (one.tally.within(start_ns, end_ns, cycle_ns) for one in (self.application, self.scheduled))
+        return sent, arrived
+
     def cycle_ns(self) -> int:
         """The cycle as the packets show it, rounded to nanoseconds; 0 if they do not."""
         counts, steps = self.counts, self.sequences.sent - 1

@@ -43,6 +43,11 @@ class Statistics:
         """An arrival column that comes before the one in use, and turned out to have values after all."""
         return self._better
 
+    @property
+    def received(self) -> int:
+        """How many different packets have arrived."""
+        return sum(one.sequences.received for one in self.streams.values())
+
     def add(self, chunk: Chunk) -> None:
         """Takes packets of any streams, in the order of the file."""
         if not len(chunk):

@@ -125,6 +125,12 @@ class Tally:
         values, counts = self._filled()
         return int(counts[values > limit].sum())
 
+    def within(self, start: int, end: int, period: int) -> int:
+        """How many values, modulo the period, are `start` or more and less than `end`; a wider bin by its lowest."""
+        values, counts = self._filled()
+        phases = values % period
+        return int(counts[(phases >= start) & (phases < end)].sum())
+
     def _at(self, rank: int, numbers: list[int], ends: Integers) -> int:
         place = int(np.searchsorted(ends, rank))
         page = self._pages[numbers[place]]

@@ -47,7 +47,7 @@ class Growing:
 
     def __init__(self, place: str | os.PathLike[str]) -> None:
         given = Path(place)
-        self.path = given if given.suffix == ".jsonl" else given / NAME
+        self.path = given if given.suffix == ".jsonl" or given.is_file() else given / NAME
         self.attempt = self.sent = 0
         self.damage = Damage()
         self._file = self._position = self._line = 0

@@ -15,7 +15,7 @@ from tsnlab.formats.line_blocks import Bytes, Places, rows_of
 
 Table = dict[str, Integers]
 
-# what nl-rx prints since 2020, in its order
+# what nl-rx prints since 2020, in its order, and the kernel's time of arrival as older ones called it
 NAMES = {
     "interval-start": "interval_start",
     "tx-wakeup": "tx_wakeup",
@@ -23,11 +23,11 @@ NAMES = {
     "tx-kernel-netsched": "tx_kernel_netsched",
     "tx-kernel-hardware": "tx_kernel_hardware",
     "rx-hardware": "rx_hardware",
+    "rx-kernel-driver": "rx_kernel",
     "rx-program": "rx_program",
 }
 _OLDER = {
     "tx-kernel-driver": "tx_kernel_hardware",
-    "rx-kernel-driver": "rx_kernel",
     "rx-kernerl-driver": "rx_kernel",
     "tx-last-kernel-netsched": "last tx_kernel_netsched",
     "tx-last-kernel-driver": "last tx_kernel_hardware",

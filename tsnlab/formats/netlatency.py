@@ -11,7 +11,7 @@ The older names `tx-last-kernel-…` belong to the packet before, which is where
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from tsnlab.formats.line_blocks import blocks
 
 _BLOCK = 4 << 20
 _UNKNOWN = "unknown"
+_NEEDED = ("interval-start", "tx-program", "rx-hardware")
 
 
 class NetlatencySource:
@@ -88,29 +89,47 @@ class NetlatencySource:
             self.about = self.about.model_copy(update={"cycle_ns": int(table["interval_us"][0]) * 1000})
 
 
-def write(chunks: Iterable[Chunk], path: str | os.PathLike[str], *, interval_us: int, offset_us: int = 0) -> Path:
+def write(
+    chunks: Iterable[Chunk],
+    path: str | os.PathLike[str],
+    *,
+    interval_us: int,
+    offset_us: int = 0,
+    names: Collection[str] | None = None,
+) -> Path:
     """Writes packets as nl-rx prints them, so that nl-calc, nl-report and nl-trace take them.
 
-    Only packets that arrived can be written: nl-rx prints what it receives. A time that was not taken is
-    written as 1970, as nl-rx does.
+    A time that was not taken is written as 1970, as nl-rx does.
 
     Args:
         chunks: the packets.
         path: where to write.
         interval_us: the cycle.
         offset_us: netlatency's own offset field.
+        names: which of `json_lines.NAMES` to write, besides those that nl-calc cannot do without; None for those
+            that nl-rx prints, and `rx-kernel-driver` where the packets have it.
     """
     target = Path(path)
-    names = ",".join(f'"{name}"' for name in NAMES)
     with target.open("w", encoding="ascii") as file:
+        chosen: list[str] = []
         for chunk in chunks:
+            chosen = chosen or [name for name in NAMES if name in _NEEDED or name in _wanted(names, chunk)]
+            listed = ",".join(f'"{name}"' for name in chosen)
             none = np.zeros(len(chunk), dtype=np.int64)
-            columns = [chunk.columns.get(name, none).tolist() for name in ("stream", "seq", *NAMES.values())]
+            columns = [
+                chunk.columns.get(one, none).tolist() for one in ("stream", "seq", *map(NAMES.get, chosen)) if one
+            ]
             for stream, seq, *times in zip(*columns, strict=True):
                 values = ",".join(f'"{time_text(time)}"' for time in times)
                 file.write(
                     f'{{"type":"rx-packet","object":{{"stream-id":{stream},"sequence-number":{seq},'
                     f'"interval-usec":{interval_us},"offset-usec":{offset_us},'
-                    f'"timestamps":{{"names":[{names}],"values":[{values}]}}}}}}\n'
+                    f'"timestamps":{{"names":[{listed}],"values":[{values}]}}}}}}\n'
                 )
     return target
+
+
+def _wanted(names: Collection[str] | None, chunk: Chunk) -> Collection[str]:
+    if names is not None:
+        return names
+    return [name for name in NAMES if name != "rx-kernel-driver" or "rx_kernel" in chunk.columns]

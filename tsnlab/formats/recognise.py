@@ -17,7 +17,7 @@ _BEGINNING = 1 << 16
 _LATENCIES = re.compile(rb"\s*\d{1,3}\s+-?\d+\s*$")
 _NUMBERS = re.compile(rb"\s*-?\d+(?:\.\d{9})?(?:[\s,;]+-?\d+(?:\.\d{9})?){3,}\s*$")
 LOGS = ("sample-app-log", "latencies", "ptp-log", "iperf3")
-CAPTURES = ("parquet", "netlatency", "pcap", "isochron")
+CAPTURES = ("parquet", "netlatency", "pcap", "isochron", "measurement")
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ def recognise(path: str | os.PathLike[str]) -> str:
         raise ConfigError(f"{source}: is a folder; name a capture in it, such as {source / 'packets.parquet'}")
     with opened(source) as file:
         start = file.read(_BEGINNING)
+    if not start:
+        raise ConfigError(f"{source}: is empty")
     for name, fits in _TESTS.items():
         if fits(start):
             return name
@@ -97,6 +99,10 @@ def open_capture(
         from tsnlab.formats.isochron import VARIABLES, IsochronSource
 
         return IsochronSource(path, options.variables or VARIABLES)
+    if kind == "measurement":
+        from tsnlab.formats.growing import Growing
+
+        return Growing(path)
     raise ConfigError(f"{path}: a {kind} file, which holds no packets")
 
 
@@ -148,6 +154,7 @@ _TESTS: dict[str, Callable[[bytes], bool]] = {
     "parquet": lambda start: start[:4] == b"PAR1",
     "pcap": _is_pcap,
     "netlatency": lambda start: b'"rx-packet"' in start or b'"rx-error"' in start,
+    "measurement": lambda start: re.match(rb'\{"from": ?"[a-z]+", ?"said": ?\{', start) is not None,
     "iperf3": _is_iperf3,
     "sample-app-log": lambda start: b"TSN VLAN Priority" in start,
     "ptp-log": lambda start: re.search(rb"(?:ptp4l|phc2sys)(?:\[\d+\])?(?:: )?\[\d+\.\d{3}\]", start) is not None,

@@ -22,12 +22,14 @@ from tsnlab.errors import ConfigError
 from tsnlab.packets import CaptureInfo
 from tsnlab.plot import page
 from tsnlab.plot.bins import weighted
-from tsnlab.plot.gate_chart import GateSchedule, draw_gates, openings, own_class
+from tsnlab.plot.gate_chart import GateSchedule, Opening, draw_gates, openings, own_class
 from tsnlab.plot.sheet import (
     BLUE,
     CASES,
     COLOURS,
     ORANGE,
+    SKY,
+    SMALL,
     VERMILLION,
     Look,
     badges,
@@ -36,6 +38,7 @@ from tsnlab.plot.sheet import (
     empty_note,
     number,
     origin,
+    outline,
     plain_numbers,
     sheet,
     strip,
@@ -133,10 +136,12 @@ def phase(
     heading = title or f"{about.case}: where in the cycle"
     with sheet(heading, _captions(about, [one]), badges(about), (11, 8.4 if schedule else 7)) as figure:
         rows = list(figure.subplots(3 if schedule else 2, 1, height_ratios=[2, 2, 4] if schedule else [2, 4]))
+        _occupancy(rows[-2], one, about, cycle_ns)
         if schedule:
             found = openings(schedule, cycle_ns, one.counts.first_start or schedule.base_time_ns)
-            draw_gates(rows[0], found, own_class(found, about.window) if traffic_class is None else traffic_class)
-        _occupancy(rows[-2], one, about, cycle_ns)
+            own = own_class(found, about.window) if traffic_class is None else traffic_class
+            draw_gates(rows[0], found, own)
+            _label_occupancy(rows[-2], one, [gate for gate in found if gate.traffic_class == own], cycle_ns)
         _scatter(rows[-1], one, cycle_ns)
         for axes in rows:
             axes.set_xlim(0, cycle_ns / 1000)
@@ -146,13 +151,22 @@ def phase(
     return figure
 
 
-def save_all(statistics: Statistics, folder: Path, name: str) -> list[Path]:
+def save_all(
+    statistics: Statistics,
+    folder: Path,
+    name: str,
+    *,
+    gates: Mapping[int, GateSchedule] | None = None,
+    traffic_class: int | None = None,
+) -> list[Path]:
     """Draws all figures of a capture into a folder, as SVG and PNG.
 
     Args:
         statistics: of the capture.
         folder: where; made if it is not there.
         name: what the files' names begin with.
+        gates: those that each stream passes, as far as they are known.
+        traffic_class: the stream's, in these.
     """
     folder.mkdir(parents=True, exist_ok=True)
     figures: dict[str, Callable[[], Figure]] = {
@@ -164,7 +178,9 @@ def save_all(statistics: Statistics, folder: Path, name: str) -> list[Path]:
         figures[f"{name}-time-series{end}"] = lambda stream=number_: time_series(statistics, stream=stream)  # type: ignore[misc]
         one = statistics.streams[number_]
         if statistics.info().cycle_ns or one.cycle_ns():
-            figures[f"{name}-phase{end}"] = lambda stream=number_: phase(statistics, stream=stream)  # type: ignore[misc]
+            figures[f"{name}-phase{end}"] = lambda stream=number_: phase(  # type: ignore[misc]
+                statistics, schedule=(gates or {}).get(stream), stream=stream, traffic_class=traffic_class
+            )
     return [path for label, draw in figures.items() for path in save(draw(), folder / label)]
 
 
@@ -257,6 +273,23 @@ def _occupancy(axes: Axes, one: Aggregate, about: CaptureInfo, cycle_ns: int) ->
             strip(axes, counts, edges, base, Look(colour, 0.82, int(counts.max())))
     axes.set_yticks([1.43, 0.43], [name for name, _, _ in rows])
     axes.set_ylim(0, 2)
+
+
+def _label_occupancy(axes: Axes, one: Aggregate, mine: list[Opening], cycle_ns: int) -> None:
+    """The share of packets that are sent, and that arrive, while the stream's gate is open."""
+    for gate in mine:
+        axes.axvspan(gate.start_ns / 1000, gate.end_ns / 1000, color=SKY, alpha=0.25, linewidth=0, zorder=0)
+        inside = one.within_phase(gate.start_ns, gate.end_ns, cycle_ns)
+        for base, count, tally in zip((1, 0), inside, (one.application.tally, one.scheduled.tally), strict=True):
+            if tally.count:
+                axes.text(
+                    (gate.start_ns + gate.end_ns) / 2000,
+                    base + 0.66,
+                    f"{100 * count / tally.count:.4g} %",
+                    ha="center",
+                    fontsize=SMALL,
+                    path_effects=outline(),
+                )
 
 
 def _by_phase(tally: Tally, cycle_ns: int) -> npt.NDArray[np.int64]:
