@@ -40,6 +40,7 @@ class Lab(Closing):
         journal: how what the steps changed is undone.
         reference_ns: an instant of CLOCK_TAI in the past, a whole second, that all schedules are aligned to.
         programs: by node, how the programs that were brought there are run; see :mod:`tsnlab.programs`.
+        stops: what ends before changes are taken back, because it lives on them.
     """
 
     reference_ns: int
@@ -49,6 +50,7 @@ class Lab(Closing):
         self.folder = folder
         self.journal = Journal(folder / "journal.jsonl" if folder else None)
         self.programs: dict[str, list[str]] = {}
+        self.stops: list[Callable[[], None]] = []
         self._closed = False
         self._transcript = Transcript(folder / "transcript.jsonl" if folder else None)
 
@@ -155,7 +157,9 @@ class Lab(Closing):
         """Ends what runs on the nodes, and leaves these as they were; twice is no error."""
 
     def undo(self) -> None:
-        """Takes back what the steps have changed, newest first."""
+        """Ends the synchronisation, and takes back what the steps have changed, newest first."""
+        while self.stops:
+            self.stops.pop()()
         self.journal.unwind(self.host)
 
     def dry_run(self) -> AbstractContextManager[Plan]:

@@ -69,6 +69,20 @@ def test_undo_takes_everything_back(lab, short):
     assert not (lab.folder / "journal.jsonl").exists()
 
 
+def test_undo_ends_the_synchronisation_and_takes_its_files_away(lab):
+    node2 = lab.host("node2")
+
+    def state():
+        return node2.run(["sh", "-c", "ls /run; ps -A -o comm= | grep -E 'ptp4l|phc2sys'"], check=False).stdout
+
+    before = state()
+    tsnlab.ptp.launch(lab)
+    assert "ptp4l-node2.cfg" in state()
+    assert "phc2sys\n" in state()
+    lab.undo()
+    assert state() == before
+
+
 def test_turning_qbv_off_takes_the_gates_away_and_keeps_the_classes(lab, short):
     tsnlab.switch.configure(lab, short("case3"))
     step = tsnlab.switch.configure(lab, short("case3", switch_qbv=False)).steps[-1]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tsnlab.errors import SyncError
+from tsnlab import node_file
+from tsnlab.errors import SyncError, TsnlabError
 from tsnlab.lab import Endpoint
 from tsnlab.ptp import config, options, phc2sys, places, pmc, shown, system
 from tsnlab.ptp.clock import GOOD_SAMPLES, Clock
@@ -13,6 +15,7 @@ from tsnlab.ptp.diagnosis import Cause, diagnose
 from tsnlab.ptp.places import Place
 from tsnlab.ptp.record import Record
 from tsnlab.session import SECOND, Lab
+from tsnlab.steps import Doing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +67,8 @@ class Sync:
         self._readings = self._read()
         # the guide's order: the source's phc2sys waits for its ptp4l, the others' for theirs
         self.phc2sys: list[Clock] = []
+        self._started: list[Clock] = []
+        lab.stops.append(self.stop)
         ptp4l = [clock for place in self.places for clock in self._start(place)]
         self.source, *self.clocks = ptp4l
 
@@ -72,7 +77,8 @@ class Sync:
         host = self._lab.host(place.node)
         path = _CONFIG.format(node=place.node)
         version = host.run(["ptp4l", "-v"], check=False).stdout
-        host.write_text(path, config.text(place.interfaces, options.named_for(version, place.options)))
+        text = config.text(place.interfaces, options.named_for(version, place.options))
+        node_file.write(self._lab, place.node, Doing(host), path, text)
         clock = Clock(place.node, self.threshold_ns, place.interfaces, place.options)
         self._run(clock, ["ptp4l", "-f", path, "-m", "-q"])
         for value in place.phc2sys:
@@ -82,6 +88,7 @@ class Sync:
         return [clock]
 
     def _run(self, clock: Clock, argv: list[str]) -> None:
+        self._started.append(clock)
         clock.start(self._lab.host(clock.node), argv, self._taker(clock))
 
     def _taker(self, clock: Clock) -> Callable[[str], None]:
@@ -293,11 +300,12 @@ class Sync:
         return shown.to_json(self)
 
     def stop(self) -> None:
-        """Ends every program."""
-        for clock in reversed(self.everyone):
+        """Ends every program; on a node that does not answer they end with the connection."""
+        for clock in reversed(self._started):
             clock.restarts_left = 0
             if clock.process is not None:
-                clock.process.stop()
+                with suppress(TsnlabError):
+                    clock.process.stop()
 
     def __str__(self) -> str:
         followers = [*self.clocks, *self.phc2sys]
