@@ -79,7 +79,7 @@ def test_a_connection_that_dies_leaves_the_packets_so_far(lab, nodes, tmp_path):
     other.run(["true"])
     cut = threading.Timer(15, lambda: other.start(["sh", "-c", _CUT]))
     cut.start()
-    with pytest.raises(MeasurementError, match=r"connection to .* was lost") as caught:
+    with pytest.raises(MeasurementError, match=r"node2: the connection to .* was lost") as caught:
         tsnlab.capture.record(lab, case)
     cut.join()
     other.close()

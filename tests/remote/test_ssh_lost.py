@@ -20,6 +20,7 @@ def _later(seconds, action):
 
 def test_a_server_killed_in_the_middle_of_a_command(own_sshd, connect):
     host = connect(own_sshd)
+    host.name = "node2"
     host.run(["true"])
 
     def kill():
@@ -30,7 +31,9 @@ def test_a_server_killed_in_the_middle_of_a_command(own_sshd, connect):
 
     _later(0.5, kill)
     started = time.monotonic()
-    with pytest.raises(HostError, match=r"the connection .* was lost\n.*`sh -c .*` was running.*not run again"):
+    with pytest.raises(
+        HostError, match=r"node2: the connection to .*@127.0.0.1:.* was lost\n.*`sh -c .*` was running.*not run again"
+    ):
         host.run(["sh", "-c", "sleep 60; true"])
     assert time.monotonic() - started < 5
 

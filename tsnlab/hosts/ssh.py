@@ -44,7 +44,7 @@ class SshPipes:
             self._channel.exec_command(shlex.join(argv))
         except (paramiko.SSHException, OSError, EOFError) as error:
             connection.check()
-            raise HostError(f"{connection.target.name}: the SSH server runs no command: {error}") from error
+            raise HostError(f"{connection.node}: the SSH server runs no command: {error}") from error
 
     def wait(self, seconds: float) -> None:
         """Waits for output, or the end."""
@@ -81,7 +81,7 @@ class SshPipes:
             return None
         status = self._channel.recv_exit_status()
         if status == -1:
-            raise HostError(f"{self._connection.target.name}: the connection to {self._connection.target} was lost")
+            raise HostError(f"{self._connection.node}: the connection to {self._connection.target} was lost")
         return status
 
 
@@ -121,7 +121,7 @@ class SshHost(MachineHost):
         if self._connection is None or not self._connection.alive:
             if self._connection is not None:
                 self._connection.close()
-            self._connection = Connection(self.target)
+            self._connection = Connection(self.target, self.name)
         return self._connection
 
     def close(self) -> None:

@@ -28,20 +28,22 @@ class Connection:
 
     Args:
         target: where to.
+        node: what the lab calls it: errors begin with it.
 
     Raises:
         HostError: no connection; says why, and what to do.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, node: str) -> None:
         self.target = target
+        self.node = node
         self._clients: list[paramiko.SSHClient] = []
         self._proxy: _Proxy | None = None
         try:
             if target.proxy_command:
                 self._proxy = _Proxy(target.proxy_command)
             for stop in (*target.jumps, target):
-                self._clients.append(_client(stop, self._clients[-1] if self._clients else None, self._proxy))
+                self._clients.append(_client(stop, node, self._clients[-1] if self._clients else None, self._proxy))
         except BaseException:
             self.close()
             raise
@@ -61,7 +63,7 @@ class Connection:
     def check(self) -> None:
         """Raises HostError if the connection is lost."""
         if not self.alive:
-            raise HostError(f"{self.target.name}: the connection to {self.target} was lost")
+            raise HostError(f"{self.node}: the connection to {self.target} was lost")
 
     def session(self) -> paramiko.Channel:
         """A new channel for one command.
@@ -74,11 +76,11 @@ class Connection:
         try:
             return self._transport.open_session(window_size=_WINDOW, timeout=_CONNECT_S)
         except paramiko.ChannelException as error:
-            raise HostError(f"{self.target.name}: the SSH server gives no new session: {error}") from error
+            raise HostError(f"{self.node}: the SSH server gives no new session: {error}") from error
         except (paramiko.SSHException, OSError, EOFError) as error:
             # it did not answer at all: nothing that is still sent over it may be carried out later
             self._transport.close()
-            raise HostError(f"{self.target.name}: the connection to {self.target} was lost: {error}") from error
+            raise HostError(f"{self.node}: the connection to {self.target} was lost: {error}") from error
 
     def sftp(self) -> paramiko.SFTPClient:
         """A new channel for files.
@@ -92,7 +94,7 @@ class Connection:
             return self._clients[-1].open_sftp()
         except (paramiko.SSHException, OSError, EOFError) as error:
             self.check()
-            raise HostError(f"{self.target.name}: no SFTP ({error}); enable `Subsystem sftp` in sshd_config") from error
+            raise HostError(f"{self.node}: no SFTP ({error}); enable `Subsystem sftp` in sshd_config") from error
 
     def close(self) -> None:
         """Ends it, and the commands that run over it; twice is no error."""
@@ -124,13 +126,13 @@ class Connection:
                 self._transport.close()
 
 
-def _client(target: Target, through: paramiko.SSHClient | None, proxy: _Proxy | None) -> paramiko.SSHClient:
+def _client(target: Target, node: str, through: paramiko.SSHClient | None, proxy: _Proxy | None) -> paramiko.SSHClient:
     import paramiko
 
     # paramiko logs what it also raises
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)
     client = paramiko.SSHClient()
-    client.set_missing_host_key_policy(_refusing(target))
+    client.set_missing_host_key_policy(_refusing(target, node))
     for file in target.known_hosts:
         if file.is_file():
             client.load_system_host_keys(str(file))
@@ -151,7 +153,7 @@ def _client(target: Target, through: paramiko.SSHClient | None, proxy: _Proxy | 
             _at_once(client)
     except (paramiko.SSHException, OSError, EOFError) as error:
         client.close()
-        _explain(target, error)
+        _explain(target, node, error)
     except BaseException:
         client.close()
         raise
@@ -198,7 +200,7 @@ def _through(client: paramiko.SSHClient | None, target: Target) -> paramiko.Chan
     return transport.open_channel("direct-tcpip", (target.hostname, target.port), ("127.0.0.1", 0), timeout=_CONNECT_S)
 
 
-def _refusing(target: Target) -> paramiko.MissingHostKeyPolicy:
+def _refusing(target: Target, node: str) -> paramiko.MissingHostKeyPolicy:
     """What is done about a host key that nobody has accepted: nothing, but to say how it can be."""
     import paramiko
 
@@ -206,7 +208,7 @@ def _refusing(target: Target) -> paramiko.MissingHostKeyPolicy:
         def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> Never:
             kind = key.get_name().removeprefix("ssh-").partition("-")[0]
             raise HostError(
-                f"{target.name}: the host key of {target} is not known: {key.get_name()} {key.fingerprint}\n"
+                f"{node}: the host key of {target} is not known: {key.get_name()} {key.fingerprint}\n"
                 "what to do: compare it with `ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` on the node, and if it is"
                 f" the same, accept it with `{_accepting(target, kind)}`"
             )
@@ -221,12 +223,12 @@ def _accepting(target: Target, kind: str) -> str:
     return f"ssh-keyscan -t {kind} -p {target.port} {target.hostname} >> {file}"
 
 
-def _explain(target: Target, error: Exception) -> Never:
+def _explain(target: Target, node: str, error: Exception) -> Never:
     import paramiko
 
     if isinstance(error, paramiko.BadHostKeyException):
         raise HostError(
-            f"{target.name}: the host key of {target} is not the one that was accepted: now {error.key.get_name()}"
+            f"{node}: the host key of {target} is not the one that was accepted: now {error.key.get_name()}"
             f" {error.key.fingerprint}\nwhat to do: if the node was installed anew, forget the old key with"
             f" `ssh-keygen -R '{target.known_as}' -f {target.known_hosts[0]}`; if not, somebody is in between"
         ) from error
@@ -234,11 +236,11 @@ def _explain(target: Target, error: Exception) -> Never:
     if isinstance(error, paramiko.AuthenticationException) or "No authentication methods" in str(error):
         tried = ", ".join(_there(target.keys)) or "the agent's keys and those in ~/.ssh"
         raise HostError(
-            f"{target.name}: {target} does not let us in with {tried}: {error}\n"
+            f"{node}: {target} does not let us in with {tried}: {error}\n"
             f"what to do: `ssh-copy-id -p {target.port} {target.user}@{target.hostname}`,"
             " or name the key in ~/.ssh/config"
         ) from error
     raise HostError(
-        f"{target.name}: no SSH connection to {target}: {error}\n"
+        f"{node}: no SSH connection to {target}: {error}\n"
         f"what to do: see whether `ssh {target.name}` works, and whether the node is up"
     ) from error
