@@ -118,6 +118,11 @@ def _packets_of(path: Path) -> Path:
     return found[0]
 
 
+def _label(path: Path) -> str:
+    """What a file is called in figures and in the names of files."""
+    return path.absolute().parent.name if path.name in _OF_A_RUN else path.stem
+
+
 def _only_prints(arguments: argparse.Namespace) -> bool:
     return not arguments.to and bool(arguments.print or arguments.json or arguments.figures or arguments.write)
 
@@ -183,7 +188,7 @@ def _keep(result: Result, wishes: Wishes, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{folder}: {error.strerror}; name a folder with --to, or pass --print") from error
-    stem = result.path.stem
+    stem = _label(result.path)
     (folder / f"{stem}.json").write_text(json.dumps(result.content, indent=1) + "\n", encoding="utf-8")
     if result.statistics is None:
         return
@@ -213,7 +218,7 @@ def _draw(result: Result, wishes: Wishes, folder: Path) -> None:
         schedule = running(one, wishes)
         if schedule is not None:
             gates[number] = schedule
-    streamed.save_all(result.statistics, folder, result.path.stem, gates=gates, traffic_class=wishes.traffic_class)
+    streamed.save_all(result.statistics, folder, _label(result.path), gates=gates, traffic_class=wishes.traffic_class)
 
 
 def _tell(results: Sequence[Result], comparisons: Sequence[dict[str, Any]]) -> None:
@@ -231,7 +236,9 @@ def _comparisons(results: Sequence[Result]) -> Iterator[dict[str, Any]]:
 
     captures = [(one.path, one.statistics) for one in results if one.statistics is not None]
     for path, statistics in captures[1:]:
-        found = compare(captures[0][1].together().tally, statistics.together().tally)
+        pair = (captures[0][1], statistics)
+        ours, theirs = (one.together().tally for one in pair)
+        found = compare(ours, theirs, (pair[0].effective(), pair[1].effective()))
         if found is not None:
             yield {"first": str(captures[0][0]), "second": str(path), **found.to_json()}
 
@@ -240,7 +247,9 @@ def _draw_together(results: Sequence[Result], folder: Path) -> None:
     """The tails of several captures on equal axes."""
     from tsnlab.plot import streamed
 
-    captures = {str(one.path): one.statistics for one in results if one.statistics is not None}
+    listed = [(_label(one.path), one.path, one.statistics) for one in results if one.statistics is not None]
+    labels = [label for label, _, _ in listed]
+    captures = {label if labels.count(label) == 1 else str(path): found for label, path, found in listed}
     if len(captures) > 1:
         streamed.save(streamed.tails(captures), folder / "comparison")
 

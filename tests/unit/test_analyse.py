@@ -196,7 +196,7 @@ def test_a_run_folder_stands_for_its_packets_with_the_gates_of_its_case(
 @pytest.mark.parametrize("gates", ["talker", "switch"])
 def test_the_gates_of_a_named_case_are_in_the_phase_figure(capture: Path, gates: str) -> None:
     assert run(capture, "--case", "case3", "--gates", gates, "--figures", capture.parent / "figures") == 0
-    assert "<!-- TC 1 (stream) -->" in (capture.parent / "figures" / "packets-phase.svg").read_text()
+    assert "<!-- TC 1 (stream) -->" in (capture.parent / "figures" / f"{capture.parent.name}-phase.svg").read_text()
 
 
 def test_a_folder_without_packets_is_told(tmp_path: Path) -> None:
@@ -252,7 +252,9 @@ def test_figures_are_saved_as_svg_and_png_and_say_where_they_come_from(capture: 
     assert run(capture, "--figures", tmp_path / "figures") == 0
     names = {path.name for path in (tmp_path / "figures").iterdir()}
     assert {
-        f"packets-{kind}.{end}" for kind in ("report", "tail", "time-series", "phase") for end in ("svg", "png")
+        f"{capture.parent.name}-{kind}.{end}"
+        for kind in ("report", "tail", "time-series", "phase")
+        for end in ("svg", "png")
     } == names
 
 

@@ -49,6 +49,21 @@ IPERF = {
 IPERF_TEXT = json.dumps(IPERF)
 
 
+IPERF_PRINTED = """\
+Connecting to host 192.168.1.2, port 5201
+[  5] local 192.168.1.3 port 39011 connected to 192.168.1.2 port 5201
+[ ID] Interval           Transfer     Bitrate         Total Datagrams
+[  5]   0.00-1.00   sec   114 MBytes   956 Mbits/sec  82541
+[  5]   1.00-2.00   sec   114 MBytes   957 Mbits/sec  82572
+- - - - - - - - - - - - - - - - - - - - - - - - -
+[ ID] Interval           Transfer     Bitrate         Jitter    Lost/Total Datagrams
+[  5]   0.00-2.00   sec   228 MBytes   957 Mbits/sec  0.000 ms  0/165113 (0%)  sender
+[  5]   0.00-2.04   sec  88.6 MBytes   365 Mbits/sec  0.013 ms  100892/165056 (61%)  receiver
+
+iperf Done.
+"""
+
+
 def saved(folder: Path, text: str) -> Path:
     path = folder / "log"
     path.write_text(text)
@@ -71,6 +86,25 @@ def test_the_receivers_log_of_the_sample_application(tmp_path: Path) -> None:
     assert log.series["inter-packet latency priority 6"].values.tolist() == [2000013]
     assert (log.facts, log.damage.dropped) == ({"queue_full": 1}, 1)
     assert "line 4" in log.damage.flaws[0]
+
+
+def test_what_iperf3_prints_without_json(tmp_path: Path) -> None:
+    path = saved(tmp_path, IPERF_PRINTED)
+    assert recognise(path) == "iperf3-text"
+    log = open_log(path)
+    assert log.series["bits_per_second"].values.tolist() == [956_000_000, 957_000_000]
+    assert log.series["packets"].keys.tolist() == [1000, 2000]
+    assert log.facts["received"]["lost_percent"] == pytest.approx(61.126, abs=1e-3)
+    assert (log.facts["sent"]["packets"], log.facts["received"]["jitter_ms"]) == (165_113, 0.013)
+    assert not log.damage
+
+
+def test_a_row_of_iperf3_that_is_cut_off_is_damage(tmp_path: Path) -> None:
+    cut = IPERF_PRINTED.replace("  82572", "").replace("957 Mbits/sec\n", "957 Mb\n", 1)
+    log = open_log(saved(tmp_path, cut))
+    assert (log.damage.dropped, len(log.series["bits_per_second"].values)) == (1, 1)
+    all_lost = IPERF_PRINTED.replace("100892/165056 (61%)", "165056/165056 (1e+02%)")
+    assert open_log(saved(tmp_path, all_lost)).facts["received"]["lost_percent"] == 100
 
 
 def test_latencies_dat_by_priority(tmp_path: Path) -> None:

@@ -105,6 +105,47 @@ def test_pcapng_of_any_resolution(tmp_path: Path, order: str, resolution: int, o
     assert not source.damage
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("count", [3, 500])
+def test_the_obsolete_block_of_pcapng_is_read_as_well(tmp_path: Path, order: str, count: int) -> None:
+    listed = [(arrival(seq), ethernet(0x0808, payload(seq))) for seq in range(count)]
+    out = pcapng_bytes([], order)
+    for place, (time, frame) in enumerate(listed):
+        head = struct.pack(order + "HHIIII", 0, place, time >> 32, time & 0xFFFF_FFFF, len(frame), len(frame))
+        out += block(order, 2, head + frame)
+    chunk, source = read(tmp_path / "x.pcapng", out)
+    assert chunk.columns["rx_kernel"].tolist() == [time for time, _ in listed]
+    assert not source.damage
+
+
+def six(content: bytes, *extensions: int) -> bytes:
+    """A datagram to port 4800 in an IPv6 packet; extensions are hop-by-hop (0) and so on; 44 is a later fragment."""
+    following = [*extensions, 17]
+    head = struct.pack(">IHBB", 6 << 28, 0, following[0], 64) + bytes(32)
+    for kind, after in zip(extensions, following[1:], strict=True):
+        head += struct.pack(">BBH", after, 0 if kind == 44 else 1, 8 if kind == 44 else 0) + bytes(
+            4 if kind == 44 else 12
+        )
+    return head + struct.pack(">HHHH", 4800, 4800, 8 + len(content), 0) + content
+
+
+def test_datagrams_over_ipv6_are_read_beside_those_over_ipv4(tmp_path: Path) -> None:
+    sent = [struct.pack("<IIQ", seq, 0x16, BASE + seq * 2_000_000) for seq in range(7)]
+    listed = [
+        ethernet(0x0800, datagram(4800, sent[0])),
+        ethernet(0x86DD, six(sent[1])),
+        ethernet(0x86DD, six(sent[2], 0), 0x8100),
+        ethernet(0x86DD, six(sent[3], 0, 60)),
+        ethernet(0x86DD, six(sent[4], 44)),
+        ethernet(0x86DD, six(sent[5])[:44]),
+        ethernet(0x0800, datagram(4800, sent[6], options=2)),
+    ]
+    frames_ = [(arrival(seq), frame) for seq, frame in enumerate(listed)]
+    chunk, source = read(tmp_path / "x.pcap", pcap_bytes(frames_), SAMPLE_APP, cycle_ns=2_000_000)
+    assert chunk.columns["seq"].tolist() == [0, 1, 2, 3, 6]
+    assert (source.others, bool(source.damage)) == (2, False)
+
+
 def test_vlan_and_qinq_tags_are_passed_over_and_other_traffic_too(tmp_path: Path) -> None:
     kinds: list[Callable[[int], bytes]] = [
         lambda seq: ethernet(0x0808, payload(seq)),

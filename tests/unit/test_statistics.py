@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from tsnlab import packets
+from tsnlab.analysis.findings import findings
 from tsnlab.analysis.indicators import indicators
+from tsnlab.analysis.sequences import CountingOn, Sequences
 from tsnlab.analysis.statistics import MOST_STREAMS, Statistics, gather
 from tsnlab.errors import ConfigError
 from tsnlab.formats import parquet
@@ -180,6 +182,63 @@ def test_a_damaged_parquet_file_gives_what_can_be_had_or_is_refused(tmp_path: Pa
     source = ParquetSource(path)
     assert sum(map(len, source.chunks())) < 5000
     assert source.damage.dropped
+
+
+TURN = 1 << 32
+
+
+@given(
+    st.lists(st.integers(0, 60), min_size=1, max_size=60),
+    st.integers(0, 60),
+    st.lists(st.integers(0, 60), max_size=4),
+)
+def test_sequence_numbers_that_begin_anew_change_nothing(arrived: list[int], before: int, where: list[int]) -> None:
+    plain, wrapped = Sequences(), Sequences()
+    count_on = CountingOn()
+    raw = np.array([(TURN - before + one) % TURN for one in arrived], dtype=np.int64)
+    plain.add(np.array(arrived, dtype=np.int64))
+    ends = [0, *sorted(min(one, len(raw)) for one in where), len(raw)]
+    for start, end in itertools.pairwise(ends):
+        wrapped.add(count_on(raw[start:end]))
+    for name in ("received", "duplicated", "reordered", "lost"):
+        assert getattr(wrapped, name) == getattr(plain, name), name
+    assert wrapped.bursts().lengths == plain.bursts().lengths
+
+
+def test_intervals_are_wider_where_packets_depend_on_each_other() -> None:
+    rng = np.random.default_rng(3)
+    seq = np.arange(60_000)
+    start = BASE + seq * ABOUT.cycle_ns
+    noise = rng.normal(0, 30, len(seq))
+    found = {}
+    for name, slow in (("alone", 0 * noise), ("drifting", 60 * np.sin(seq / 9_000))):
+        late = 1_253_000 + np.rint(noise + slow).astype(np.int64)
+        statistics = Statistics(ABOUT)
+        columns = {"stream": np.zeros_like(seq), "seq": seq, "interval_start": start, "tx_program": start + 3}
+        statistics.add(Chunk({**columns, "rx_hardware": start + late}))
+        found[name] = findings(statistics.streams[0], ABOUT)["scheduled"]
+    assert found["alone"]["dependence"]["effective"] == len(seq)
+    assert found["drifting"]["dependence"]["effective"] < 1000
+    widths = {name: one["percentiles"]["p50"]["high"] - one["percentiles"]["p50"]["low"] for name, one in found.items()}
+    assert widths["drifting"] > 5 * widths["alone"]
+
+
+def test_the_mean_of_dependent_packets_is_in_its_interval_as_often_as_promised() -> None:
+    rng = np.random.default_rng(8)
+    seq = np.arange(20_000)
+    start = BASE + seq * ABOUT.cycle_ns
+    hits = 0
+    for _ in range(60):
+        # a slow random walk back to 0: packets of some 200 cycles are alike
+        pushes, slow, level = rng.normal(0, 10, len(seq)), np.empty(len(seq)), 0.0
+        for place, push in enumerate(pushes.tolist()):
+            level = slow[place] = 0.99 * level + push
+        statistics = Statistics(ABOUT)
+        columns = {"stream": np.zeros_like(seq), "seq": seq, "interval_start": start, "tx_program": start + 3}
+        statistics.add(Chunk({**columns, "rx_hardware": start + 1_000_000 + np.rint(slow).astype(np.int64)}))
+        low, high = findings(statistics.streams[0], ABOUT)["scheduled"]["mean_interval"]
+        hits += low <= 1_000_000 <= high
+    assert hits >= 50
 
 
 def test_numbers_can_be_had_while_packets_still_arrive() -> None:

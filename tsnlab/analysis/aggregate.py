@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from tsnlab.analysis.extremes import Extremes
 from tsnlab.analysis.sample import Sample
-from tsnlab.analysis.sequences import Sequences
+from tsnlab.analysis.sequences import CountingOn, Sequences
 from tsnlab.analysis.slices import Slices
 from tsnlab.analysis.spectrum import Spectrum
 from tsnlab.analysis.tally import Tally
@@ -81,6 +81,7 @@ class Aggregate:
         self.counts = Counts()
         self.spectrum = Spectrum()
         self._sample = Sample(3)
+        self._count_on = CountingOn()
         self._last: int | None = None
         self._recent: Integers = np.zeros(0, dtype=np.int64)
 
@@ -96,12 +97,12 @@ class Aggregate:
             return
         arrival = self._times(chunk, self.arrival)
         if rows_arrived:
-            fresh = self.sequences.add(chunk.columns["seq"])
+            fresh = self.sequences.add(self._count_on(chunk.columns["seq"]))
             if fresh is not None:
                 chunk, arrival = chunk.where(fresh), arrival[fresh]
         else:
             seq, part = chunk.columns["seq"], _taken(arrival)
-            self.sequences.add(seq if part is None else seq[part])
+            self.sequences.add(self._count_on(seq if part is None else seq[part]))
         if not len(chunk):
             return
         self._count(chunk, arrival)

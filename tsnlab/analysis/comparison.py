@@ -64,8 +64,13 @@ class Comparison:
         return {**{name: getattr(self, name) for name in numbers}, "percentiles": pairs, "statement": self.statement()}
 
 
-def compare(first: Tally, second: Tally) -> Comparison | None:
+def compare(first: Tally, second: Tally, effective: tuple[int, int] | None = None) -> Comparison | None:
     """Compares the values of two runs; None if either has none.
+
+    Args:
+        first: the values of one run.
+        second: of the other.
+        effective: as many independent values as those of each run stand for (`confidence.dependence`); None for all.
 
     The means by Welch's interval, the distributions by the two-sample test of Kolmogorov and Smirnov in its
     asymptotic form, which errs on the side of "no difference" for values that repeat.
@@ -73,11 +78,12 @@ def compare(first: Tally, second: Tally) -> Comparison | None:
     if not first.count or not second.count:
         return None
     difference = float(second.moments.mean() - first.moments.mean())
-    half = Z * math.sqrt(sum(float(one.moments.variance()) / one.count for one in (first, second)))
+    counts = effective or (first.count, second.count)
+    half = Z * math.sqrt(sum(float(one.moments.variance()) / n for one, n in zip((first, second), counts, strict=True)))
     distance = _distance(first, second)
-    ours, theirs = percentile_intervals(first), percentile_intervals(second)
+    ours, theirs = (percentile_intervals(one, effective=n) for one, n in zip((first, second), counts, strict=True))
     pairs = {name: (ours[name], theirs[name], _apart(ours[name], theirs[name])) for name in ours if name in theirs}
-    chance = _kolmogorov(distance, first.count, second.count)
+    chance = _kolmogorov(distance, *counts)
     return Comparison(difference, difference - half, difference + half, distance, chance, pairs)
 
 

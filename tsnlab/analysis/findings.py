@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsnlab.analysis.aggregate import Aggregate, Measured
-from tsnlab.analysis.confidence import percentile_intervals, share_interval
+from tsnlab.analysis.confidence import Dependence, dependence, mean_interval, percentile_intervals, share_interval
 from tsnlab.analysis.stability import drift
 from tsnlab.analysis.tally import Tally
 from tsnlab.packets import CaptureInfo
@@ -25,12 +25,12 @@ def findings(one: Aggregate, about: CaptureInfo) -> dict[str, Any]:
         `deadline`: arrivals outside the transmit window; `loss_bursts`; `jitter` by its named definitions;
         `periodic`: lines of the spectrum.
     """
-    cycle_ns = about.cycle_ns or one.cycle_ns()
+    cycle_ns, tally = about.cycle_ns or one.cycle_ns(), one.scheduled.tally
     return {
         "scheduled": _measured(one.scheduled),
         "application": _measured(one.application),
         "jitter": jitter(one),
-        "deadline": deadline(one.scheduled.tally, about.window),
+        "deadline": deadline(one.scheduled.tally, about.window, dependence(one.scheduled.slices.course(), tally)),
         "loss_bursts": asdict(one.sequences.bursts()),
         "periodic": [asdict(line) for line in one.spectrum.lines(cycle_ns)],
         "cycle_ns": cycle_ns,
@@ -64,12 +64,13 @@ def jitter(one: Aggregate) -> dict[str, Any]:
     }
 
 
-def deadline(tally: Tally, window: tuple[int, int] | None) -> dict[str, Any] | None:
+def deadline(tally: Tally, window: tuple[int, int] | None, depends: Dependence | None = None) -> dict[str, Any] | None:
     """How many arrivals are before or after the window, and the 95 % interval of their share."""
     if window is None or not tally.count:
         return None
     early, late = tally.below(window[0]), tally.above(window[1])
-    low, high = share_interval(early + late, tally.count)
+    independent = tally.count if depends is None else depends.effective
+    low, high = share_interval((early + late) * independent / tally.count, independent)
     return {"window": list(window), "early": early, "late": late, "share_low": low, "share_high": high}
 
 
@@ -106,6 +107,12 @@ def noteworthy(found: dict[str, Any]) -> Iterator[str]:
     for line in found["periodic"]:
         period, hertz = line["period_packets"], line["frequency_hz"]
         yield f"periodic: {line['amplitude_ns']:.3g} ns every {period:.4g} packets ({hertz:.4g} Hz)"
+    depends = found["scheduled"]["dependence"]
+    if depends["inflation"] > 1 and depends["effective"] < found["scheduled"]["count"]:
+        yield (
+            f"packets depend on each other: intervals are those of {depends['effective']:,} independent ones "
+            f"(batch means, {depends['batches']} parts)"
+        )
     moved = found["scheduled"]["drift"]
     if moved and not moved["stationary"]:
         yield f"drift: {moved['slope']:.3g} ns per hour, means moved by {moved['moved_ns']:.3g} ns"
@@ -115,9 +122,14 @@ def _measured(measured: Measured) -> dict[str, Any]:
     tally = measured.tally
     values, counts = tail(tally)
     moved = drift(measured.slices.course())
+    depends = dependence(measured.slices.course(), tally)
+    intervals = percentile_intervals(tally, effective=depends.effective)
     return {
+        "count": tally.count,
         "resolution_ns": tally.resolution,
-        "percentiles": {name: asdict(one) for name, one in percentile_intervals(tally).items()},
+        "dependence": asdict(depends),
+        "mean_interval": list(mean_interval(tally, depends.effective)) if tally.count else None,
+        "percentiles": {name: asdict(one) for name, one in intervals.items()},
         "smallest": [asdict(one) for one in measured.smallest.list()],
         "largest": [asdict(one) for one in measured.largest.list()],
         "tail": [values.tolist(), counts.tolist()],

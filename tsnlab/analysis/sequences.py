@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from tsnlab.formats.chunk import Integers
 
+_HALF = 1 << 31  # of the numbers that 32 bits can tell
 _BITS = 16
 _PAGE = 1 << _BITS
 _SPARSE = 4096  # up to so many numbers, a list takes less than a bitmap
@@ -30,6 +31,31 @@ class Bursts:
     lengths: dict[int, int] = field(default_factory=dict)
     longest: int = 0
     longest_seq: int | None = None
+
+
+class CountingOn:
+    """Sequence numbers of 32 bits that begin anew at 0 as numbers that do not: each is the nearest to the one before.
+
+    So a number may be up to 2**31 - 1 higher or lower than the one before.
+    """
+
+    def __init__(self) -> None:
+        self._raw: int | None = None
+        self._turns = 0  # what has been added to the last one, a multiple of 2**32
+
+    def __call__(self, seq: Integers) -> Integers:
+        """The numbers counted on, shape (n,)."""
+        if not len(seq):
+            return seq
+        before = int(seq[0]) if self._raw is None else self._raw
+        self._raw = int(seq[-1])
+        low, high = min(before, int(seq.min())), max(before, int(seq.max()))
+        if high - low < _HALF:
+            return seq + self._turns if self._turns else seq
+        steps = np.diff(seq, prepend=before)
+        turns = self._turns + np.cumsum((((steps + _HALF) & (2 * _HALF - 1)) - _HALF) - steps)
+        self._turns = int(turns[-1])
+        return np.asarray(seq + turns, dtype=np.int64)
 
 
 class Sequences:
@@ -83,7 +109,7 @@ class Sequences:
                 kinds, counts = np.unique(gaps, return_counts=True)
                 lengths.update(dict(zip(kinds.tolist(), counts.tolist(), strict=True)))
                 if gaps.max() > longest:
-                    longest, where = int(gaps.max()), int(starts[gaps.argmax()])
+                    longest, where = int(gaps.max()), int(starts[gaps.argmax()]) % (2 * _HALF)
             expected = self._end(number)
         return Bursts(dict(sorted(lengths.items())), longest, where)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsnlab.analysis.aggregate import Aggregate, Measured
+from tsnlab.analysis.confidence import dependence
 from tsnlab.analysis.indicators import Indicators
 from tsnlab.analysis.summary import Summary
 from tsnlab.analysis.tally import Tally
@@ -95,6 +96,11 @@ class Statistics:
     def together(self) -> Measured:
         """The scheduled times of all streams, without their course."""
         return _together([one.scheduled for one in self.streams.values()])
+
+    def effective(self) -> int:
+        """As many independent packets as the scheduled times of all streams stand for, see `confidence.dependence`."""
+        measured = [one.scheduled for one in self.streams.values()]
+        return sum(dependence(one.slices.course(), one.tally).effective for one in measured)
 
     def _any_arrival(self) -> bool:
         return self.about.arrival is not None or any(one.scheduled.tally.count for one in self.streams.values())

@@ -14,7 +14,7 @@ import numpy as np
 
 from tsnlab import packets
 from tsnlab.errors import ConfigError
-from tsnlab.formats import pcap, pcapng
+from tsnlab.formats import ip, pcap, pcapng
 from tsnlab.formats.chunk import Chunk, Damage, Integers, gathered
 from tsnlab.formats.handback import MARK, HandBack
 from tsnlab.formats.payload import NETLATENCY, Payload, PayloadField
@@ -25,7 +25,6 @@ _PROTOCOL_AT = {1: 12, 113: 14, 276: 0}  # link types Ethernet, LINUX_SLL, LINUX
 _HEADER = {1: 14, 113: 16, 276: 20}
 _VLAN = (0x8100, 0x88A8, 0x9100)
 _MOST_TAGS = 3
-_IPV4, _UDP = 0x0800, 17
 _KINDS = {"u8": "u1", "u16": "u2", "u32": "u4", "u64": "u8", "i64": "i8"}
 
 
@@ -146,7 +145,7 @@ class PcapSource:
         frames, protocol, at = _untagged(frames)
         if self._payload.ethertype is not None:
             return _chosen(frames, at, protocol == self._payload.ethertype)
-        return self._datagrams(*_chosen(frames, at, protocol == _IPV4))
+        return self._datagrams(*_chosen(frames, at, np.isin(protocol, ip.ETHERTYPES)))
 
     def _is_all_mine(self, frames: Frames) -> bool:
         """Whether frames of one length are all measured ones without tags, which is soon told and the rule."""
@@ -156,16 +155,16 @@ class PcapSource:
         return bool((frames.field(_PROTOCOL_AT[frames.link], "=u2") == expected).all())
 
     def _datagrams(self, frames: Frames, at: int | Integers) -> tuple[Frames, int | Integers]:
-        """UDP over IPv4 to the payload's port, not a later fragment."""
-        frames, at = _chosen(frames, at, frames.lengths >= at + 28)
-        first = frames.field(at, "u1").astype(np.int64)
-        after = at + (first & 15) * 4
-        fragment = frames.field(at + 6, ">u2").astype(np.int64) & 0x1FFF
-        udp = (first >> 4 == 4) & (frames.field(at + 9, "u1").astype(np.int64) == _UDP) & (fragment == 0)
-        frames, places = _chosen(frames, after, udp & (frames.lengths >= after + 8))
-        ports = frames.field(places + 2, ">u2")
-        frames, places = _chosen(frames, places, ports == self._payload.udp_port)
-        return frames, places + 8
+        """UDP over IPv4 or IPv6 to the payload's port, not a later fragment."""
+        frames = frames.spread()
+        places = np.broadcast_to(np.asarray(at, dtype=np.int64), len(frames))
+        long = frames.lengths >= places + 28
+        frames, places = frames.where(long), places[long]
+        carried, after = ip.carried(frames, places)
+        udp = (carried == ip.UDP) & (frames.lengths >= after + 8)
+        frames, after = frames.where(udp), after[udp]
+        mine = frames.field(after + 2, ">u2") == self._payload.udp_port
+        return frames.where(mine), after[mine] + 8
 
 
 def _untagged(frames: Frames) -> tuple[Frames, Integers, int | Integers]:

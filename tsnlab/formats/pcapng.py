@@ -15,9 +15,9 @@ from tsnlab.errors import ConfigError
 from tsnlab.formats.chunk import Damage, Integers
 from tsnlab.formats.window import LONGEST, Frames, Window, field
 
-SECTION, INTERFACE, SIMPLE, ENHANCED = 0x0A0D0D0A, 1, 3, 6
+SECTION, INTERFACE, OBSOLETE, SIMPLE, ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
 _BYTE_ORDER = 0x1A2B3C4D
-_KNOWN = (SECTION, INTERFACE, 2, SIMPLE, 4, 5, ENHANCED)
+_KNOWN = (SECTION, INTERFACE, OBSOLETE, SIMPLE, 4, 5, ENHANCED)
 _HEADER, _FRAME_AT = 20, 28  # where the captured length of an enhanced block is, and where the frame begins
 _SHORT_RUN, _WALK = 64, 4096
 _TSRESOL, _TSOFFSET = 9, 14
@@ -91,13 +91,13 @@ class _Walk:
                 return
             if window.left < size:
                 return
-            if kind == ENHANCED:
-                yield from self._enhanced(window, size)
+            if kind in (ENHANCED, OBSOLETE):
+                yield from self._packets(window, kind, size)
             else:
                 self._other(window, kind, size)
 
     def _sensible(self, kind: int, size: int) -> bool:
-        least = 32 if kind == ENHANCED else 12
+        least = 32 if kind in (ENHANCED, OBSOLETE) else 12
         return size >= least and size % 4 == 0 and size <= LONGEST and kind < 0x8000_0000 + (1 << 16)
 
     def _set_order(self, window: Window) -> bool:
@@ -116,20 +116,21 @@ class _Walk:
             self.interfaces.append(
                 _interface(bytes(window.storage[window.position : window.position + size]), self.order)
             )
-        if kind in (SIMPLE, 2):
-            self._damage.note(f"{self._name}: byte {window.offset}", "a frame without a time, or in an obsolete block")
+        if kind == SIMPLE:
+            self._damage.note(f"{self._name}: byte {window.offset}", "a frame without a time")
         window.position += size
 
     def _closed(self, window: Window, size: int) -> bool:
         end = struct.unpack_from(self.order + "I", window.storage, window.position + size - 4)[0]
         return bool(end == size)
 
-    def _enhanced(self, window: Window, size: int) -> Iterator[Frames]:
-        run = self._run(window, size)
+    def _packets(self, window: Window, kind: int, size: int) -> Iterator[Frames]:
+        """Blocks of one kind; the obsolete one has 16 bits of interface, and then a count of drops."""
+        run = self._run(window, kind, size)
         if run >= _SHORT_RUN:
             starts, stride, count, used = np.array([window.position]), size, run, run * size
         else:
-            starts, used = self._steps(window)
+            starts, used = self._steps(window, kind)
             stride, count = 0, len(starts)
         if not count:
             self.broken = True
@@ -139,6 +140,8 @@ class _Walk:
             return field(window.storage, starts, stride, count, at, self.order + "u4").astype(np.int64)
 
         numbers, lengths = read(8), read(_HEADER)
+        if kind == OBSOLETE:
+            numbers = numbers & 0xFFFF if self.order == "<" else numbers >> 16
         ticks = (read(12) << 32) | read(16)
         sizes = size if stride else read(4)
         good = (numbers < len(self.interfaces)) & (lengths + 32 <= sizes)
@@ -155,8 +158,8 @@ class _Walk:
             yield Frames(part.storage, part.starts, part.stride, part.lengths, times, interface.link, part.offset)
         window.position += used
 
-    def _run(self, window: Window, size: int) -> int:
-        """How many enhanced blocks of this size follow each other."""
+    def _run(self, window: Window, kind: int, size: int) -> int:
+        """How many blocks of this kind and size follow each other."""
         room = window.left // size
         if room < _SHORT_RUN:
             return 0
@@ -166,19 +169,19 @@ class _Walk:
 
         good = None
         for count in (_SHORT_RUN, room):
-            good = (read(0, count) == ENHANCED) & (read(4, count) == size) & (read(size - 4, count) == size)
+            good = (read(0, count) == kind) & (read(4, count) == size) & (read(size - 4, count) == size)
             if count == _SHORT_RUN and not good.all():
                 return 0
         assert good is not None
         return room if good.all() else int(np.argmin(good))
 
-    def _steps(self, window: Window) -> tuple[Integers, int]:
+    def _steps(self, window: Window, wanted: int) -> tuple[Integers, int]:
         storage, position, end = window.storage, window.position, window.end
         head, tail = struct.Struct(self.order + "II").unpack_from, struct.Struct(self.order + "I").unpack_from
         starts: list[int] = []
         while position + 12 <= end and len(starts) < _WALK:
             kind, size = head(storage, position)
-            if kind != ENHANCED or not 32 <= size <= LONGEST or size & 3 or position + size > end:
+            if kind != wanted or not 32 <= size <= LONGEST or size & 3 or position + size > end:
                 break
             if tail(storage, position + size - 4)[0] != size:
                 break

@@ -16,7 +16,7 @@ from tsnlab.packets import ArrivalColumn
 _BEGINNING = 1 << 16
 _LATENCIES = re.compile(rb"\s*\d{1,3}\s+-?\d+\s*$")
 _NUMBERS = re.compile(rb"\s*-?\d+(?:\.\d{9})?(?:[\s,;]+-?\d+(?:\.\d{9})?){3,}\s*$")
-LOGS = ("sample-app-log", "latencies", "ptp-log", "iperf3")
+LOGS = ("sample-app-log", "latencies", "ptp-log", "iperf3", "iperf3-text")
 CAPTURES = ("parquet", "netlatency", "pcap", "isochron", "measurement")
 
 
@@ -57,7 +57,7 @@ def recognise(path: str | os.PathLike[str]) -> str:
             return name
     raise ConfigError(
         f"{source}: not recognised; known are tsnlab's Parquet, netlatency JSON, pcap and pcapng, isochron report, "
-        "sample-app-taprio log and latencies.dat, ptp4l and phc2sys logs, iperf3 JSON"
+        "sample-app-taprio log and latencies.dat, ptp4l and phc2sys logs, iperf3's JSON and text"
     )
 
 
@@ -112,13 +112,14 @@ def open_log(path: str | os.PathLike[str]) -> Log:
     Raises:
         ConfigError: the file cannot be opened, is not recognised, or holds packets.
     """
-    from tsnlab.formats import iperf3, ptp_log, sample_app
+    from tsnlab.formats import iperf3, iperf3_text, ptp_log, sample_app
 
     readers: dict[str, Callable[[str | os.PathLike[str]], Log]] = {
         "sample-app-log": sample_app.read_log,
         "latencies": sample_app.read_latencies,
         "ptp-log": ptp_log.read,
         "iperf3": iperf3.read,
+        "iperf3-text": iperf3_text.read,
     }
     kind = recognise(path)
     if kind not in readers:
@@ -144,6 +145,12 @@ def _is_iperf3(start: bytes) -> bool:
     return plain[:1] == b"{" and (plain.startswith(b'{"event"') or b'"cookie"' in start or b'"test_start"' in start)
 
 
+def _is_iperf3_text(start: bytes) -> bool:
+    from tsnlab.formats import iperf3_text
+
+    return iperf3_text.is_text(start)
+
+
 def _is_pcap(start: bytes) -> bool:
     from tsnlab.formats import pcap, pcapng
 
@@ -156,6 +163,7 @@ _TESTS: dict[str, Callable[[bytes], bool]] = {
     "netlatency": lambda start: b'"rx-packet"' in start or b'"rx-error"' in start,
     "measurement": lambda start: re.match(rb'\{"from": ?"[a-z]+", ?"said": ?\{', start) is not None,
     "iperf3": _is_iperf3,
+    "iperf3-text": _is_iperf3_text,
     "sample-app-log": lambda start: b"TSN VLAN Priority" in start,
     "ptp-log": lambda start: re.search(rb"(?:ptp4l|phc2sys)(?:\[\d+\])?(?:: )?\[\d+\.\d{3}\]", start) is not None,
     "latencies": lambda start: _all(_LATENCIES, start),

@@ -37,7 +37,6 @@ from tsnlab.plot.sheet import (
     dress,
     empty_note,
     number,
-    origin,
     outline,
     plain_numbers,
     sheet,
@@ -98,13 +97,16 @@ def tails(runs: Mapping[str, Statistics], *, title: str = "How often a packet is
         title: of the figure.
     """
     abouts = {name: one.info() for name, one in runs.items()}
-    lines = [f"{name}: {origin(about)}" for name, about in abouts.items()]
+    lines = [line for name, about in abouts.items() for line in _origins(name, about, alone=len(runs) == 1)]
     marks = dict.fromkeys(badge for about in abouts.values() for badge in badges(about))
-    with sheet(title, lines, marks, (11, 5 + 0.2 * len(runs))) as figure:
+    with sheet(title, lines, marks, (11, 5 + 0.2 * len(lines))) as figure:
         left, right = figure.subplots(1, 2, sharey=True)
         for axes, name in ((left, "scheduled_times_us"), (right, "rt_app_latency_us")):
             dress(axes, TITLES[name], grid="both")
             _tail_lines(axes, {label: _joined(_quantity(one, name)) for label, one in runs.items()})
+        if len(runs) > 1 and left.lines:
+            # these lines fall from the upper left to the lower right
+            left.legend(loc="lower left")
         left.set_ylabel("share of packets that are as late or later")
     return figure
 
@@ -228,6 +230,13 @@ def _captions(about: CaptureInfo, streams: list[Aggregate]) -> tuple[str, ...]:
     return captions_between(about, min(firsts, default=None), max(lasts, default=None))
 
 
+def _origins(name: str, about: CaptureInfo, *, alone: bool) -> tuple[str, str]:
+    """Two lines below a figure: which run, and by which clock and timestamps."""
+    own = alone or name == about.run
+    first, second, *_ = captions_between(about, None, None)
+    return first if own else f"{name}: {first}", second
+
+
 def _course(axes: Axes, measured: Measured, first: int, name: str) -> None:
     course = measured.slices.course()
     if not len(course.times):
@@ -257,8 +266,6 @@ def _tail_lines(axes: Axes, tallies: Mapping[str, Tally]) -> None:
     axes.set_yscale("log")
     axes.set_xlabel("latency (µs)")
     plain_numbers(axes)
-    if len(filled) > 1:
-        axes.legend(loc="upper right")
 
 
 def _occupancy(axes: Axes, one: Aggregate, about: CaptureInfo, cycle_ns: int) -> None:
