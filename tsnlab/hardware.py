@@ -87,7 +87,7 @@ class HardwareLab(Lab):
     @property
     def badges(self) -> list[str]:
         """What every figure and file of this lab has to say about its numbers."""
-        return ["hardware"]
+        return [self.spec.badge or "hardware"]
 
     @property
     def clock(self) -> str:

@@ -188,6 +188,12 @@ class LabFile(files.Value):
     ptp_profile: Literal["guide", "gptp"] = "guide"
     """The time synchronisation's configuration: the guide's, or that of IEEE 802.1AS as linuxptp has it."""
 
+    sync_threshold: Annotated[DurationNs, Field(gt=0)] | None = None
+    """Largest offset of a clock that counts as synchronised; None for what the timestamps of the lab allow."""
+
+    badge: str | None = None
+    """What every figure and file of a hardware lab says about its machines; None for ``hardware``."""
+
     ntp: Literal["as it is", "free"] | list[str] = "as it is"
     """Time servers of the switch and of the node with the containers; ``free``: nobody sets their clocks (hardware)."""
 

@@ -13,6 +13,7 @@ from tsnlab.case import Case
 from tsnlab.errors import DeadlineError, TsnlabError
 from tsnlab.node_report import Report
 from tsnlab.ptp import Sync
+from tsnlab.quantity import show_duration
 from tsnlab.schedule.margin import frame_ns
 from tsnlab.session import SECOND, Lab
 
@@ -112,6 +113,8 @@ class Measurement:
 
     def _badges(self) -> Iterator[str]:
         yield from self.lab.badges
+        if self.lab.spec.sync_threshold is not None:
+            yield f"clocks within {show_duration(self.lab.spec.sync_threshold)} count as synchronised"
         if self.lab.virtual_time and self.case.stream.tool == "tsnlab":
             yield "injected wake-up latency"
 

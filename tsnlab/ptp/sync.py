@@ -61,7 +61,8 @@ class Sync:
         self._record = Record(lab)
         self.places = places.plan(lab, gptp=gptp, with_phc2sys=with_phc2sys, options=options or {}, followers=followers)
         stamped = all(place.timestamping == "hardware" for place in self.places)
-        self.threshold_ns = THRESHOLD_NS if lab.virtual_time or stamped else WALL_CLOCK_THRESHOLD_NS
+        allowed = THRESHOLD_NS if lab.virtual_time or stamped else WALL_CLOCK_THRESHOLD_NS
+        self.threshold_ns = lab.spec.sync_threshold or allowed
         self.since_ns = lab.now_ns()
         self._kernels = system.kernels(lab, [place.node for place in self.places])
         self._readings = self._read()
@@ -136,7 +137,7 @@ class Sync:
 
         Args:
             lab_seconds: so much of the lab's time at most.
-            threshold_ns: largest offset that counts as good; None for what the lab's timestamps allow.
+            threshold_ns: largest offset that counts as good; None for the lab file's, or what its timestamps allow.
             samples: so many good offsets in a row.
 
         Raises:
@@ -324,7 +325,7 @@ def expected_error_ns(lab: Lab) -> int:
     Known before anything runs; for what it turned out to be see :meth:`Sync.during`.
     """
     exact = lab.virtual_time or lab.spec.kind == "hardware"
-    return 2 * (THRESHOLD_NS if exact else WALL_CLOCK_THRESHOLD_NS)
+    return 2 * (lab.spec.sync_threshold or (THRESHOLD_NS if exact else WALL_CLOCK_THRESHOLD_NS))
 
 
 def launch(
