@@ -6,6 +6,7 @@ python -m tests.bench.fuzz [INPUTS]
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import resource
 import sys
@@ -16,14 +17,17 @@ from pathlib import Path
 
 from tests.bench import captures
 from tests.unit import test_logs, test_pcap
+from tsnlab.analysis.statistics import Statistics
 from tsnlab.errors import ConfigError
-from tsnlab.formats import iperf3, netlatency, parquet, ptp_log, sample_app
+from tsnlab.formats import iperf3, iperf3_text, netlatency, parquet, ptp_log, sample_app
 from tsnlab.formats.chunk import Source
 from tsnlab.formats.frames import PcapSource
+from tsnlab.formats.growing import Growing
 from tsnlab.formats.isochron import IsochronSource
 from tsnlab.formats.log import Log
 from tsnlab.formats.netlatency import NetlatencySource
 from tsnlab.formats.parquet import ParquetSource
+from tsnlab.formats.payload import SAMPLE_APP
 from tsnlab.formats.recognise import recognise
 from tsnlab.packets import CaptureInfo
 
@@ -64,10 +68,21 @@ def _seeds(folder: Path) -> dict[str, bytes]:
     }
     for place, whole in enumerate(test_pcap.BEGINNINGS):
         files[f"pcap {place + 1}"] = whole
-    logs = (test_logs.PTP, test_logs.SAMPLE_LOG, test_logs.LATENCIES, test_logs.ISOCHRON, test_logs.IPERF_TEXT)
-    for name, text in zip(("ptp", "sample-app", "latencies", "isochron", "iperf3"), logs, strict=True):
-        files[name] = text.encode()
-    return files
+    datagrams = [
+        (test_pcap.arrival(seq), test_pcap.ethernet(0x86DD, test_pcap.six(bytes(16), 0, 60))) for seq in range(5)
+    ]
+    files["udp over ipv6"] = test_pcap.pcap_bytes(datagrams)
+    said = {"from": "listener", "said": {"packets": [[0, seq, 1, 2, 3, 4, 5, 6] for seq in range(9)]}}
+    files["measurement"] = (json.dumps(said) + "\n").encode() * 4
+    logs = {
+        "ptp": test_logs.PTP,
+        "sample-app": test_logs.SAMPLE_LOG,
+        "latencies": test_logs.LATENCIES,
+        "isochron": test_logs.ISOCHRON,
+        "iperf3": test_logs.IPERF_TEXT,
+        "iperf3-text": test_logs.IPERF_PRINTED,
+    }
+    return files | {name: text.encode() for name, text in logs.items()}
 
 
 def _damaged(whole: bytes, rng: random.Random) -> bytes:
@@ -93,7 +108,15 @@ def _read(name: str, path: Path) -> int:
         recognise(path)
     if name in _LOGS:
         return sum(len(series.values) for series in _LOGS[name](path).series.values())
-    return sum(len(chunk) for chunk in _CAPTURES[name.split()[0]](path).chunks())
+    source = _CAPTURES[name.split()[0]](path)
+    statistics = Statistics(source.about, counted=source.counted)
+    rows = 0
+    for chunk in source.chunks():
+        statistics.add(chunk)
+        rows += len(chunk)
+    # what was read has to give numbers as well
+    statistics.indicators().to_json()
+    return rows
 
 
 _LOGS: dict[str, Callable[[Path], Log]] = {
@@ -101,12 +124,15 @@ _LOGS: dict[str, Callable[[Path], Log]] = {
     "sample-app": sample_app.read_log,
     "latencies": sample_app.read_latencies,
     "iperf3": iperf3.read,
+    "iperf3-text": iperf3_text.read,
 }
 _CAPTURES: dict[str, Callable[[Path], Source]] = {
     "netlatency": NetlatencySource,
     "parquet": ParquetSource,
     "pcap": lambda path: PcapSource(path, cycle_ns=2_000_000),
+    "udp": lambda path: PcapSource(path, SAMPLE_APP, cycle_ns=2_000_000),
     "isochron": IsochronSource,
+    "measurement": Growing,
 }
 
 

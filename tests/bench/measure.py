@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import statistics
 import subprocess
 import time
 from dataclasses import dataclass
@@ -32,9 +33,10 @@ def cost(argv: list[str]) -> Cost:
     return Cost(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def best(argv: list[str], times: int) -> Cost:
-    """The least of some runs, of each kind: what else the machine does only ever adds to it."""
-    runs = [cost(argv) for _ in range(times)]
+def middle(costs: list[Cost]) -> Cost:
+    """The median of times, each kind by itself, and the largest memory."""
     return Cost(
-        min(one.seconds for one in runs), min(one.processor for one in runs), max(one.megabytes for one in runs)
+        statistics.median(one.seconds for one in costs),
+        statistics.median(one.processor for one in costs),
+        max(one.megabytes for one in costs),
     )
