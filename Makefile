@@ -20,7 +20,7 @@ PACKAGES := flex bison bc patch gcc libc6-dev make xz-utils ccache linux-source-
 # are there (`make packages CI=true`)
 ifdef CI
 PACKAGES += openssh-server sudo openssl procps docker.io runc isochron busybox-static qemu-system-x86 cpio kmod git curl mmdebstrap
-PACKAGES += chromium fonts-dejavu-core
+PACKAGES += chromium fonts-dejavu-core iputils-ping
 endif
 
 help: ## list these commands
