@@ -1,14 +1,21 @@
 """Commands in a container of a real dockerd."""
 
+import json
 import os
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.remote import docker as real
-from tsnlab.errors import CommandError, DeadlineError
+from tsnlab import programs
+from tsnlab.errors import CommandError, DeadlineError, StepError
 from tsnlab.hosts.container import ContainerHost
 from tsnlab.hosts.local import LocalHost
+from tsnlab.journal import Journal
+
+PYTHON = Path("/usr/bin/python3")
 
 AWKWARD = ["a b", "$HOME", "it's", '"', "`id`", "", "\\", "-n", "ü"]
 
@@ -87,3 +94,41 @@ def test_one_that_goes_on_is_told(container):
         process.wait(0.5)
     process.stop()
     assert _running(container, "sleep 4251") == []
+
+
+@pytest.fixture
+def lab(docker, container):
+    """A container that has a Python of its own: that of the machine's distribution, whose files it is given."""
+    if not PYTHON.exists():
+        pytest.skip(f"no {PYTHON} here: apt-get install python3")
+    seen = [f"--volume={folder.resolve()}:{folder}:ro" for folder in map(Path, ("/usr", "/lib", "/lib64"))]
+    docker("run", "--detach", "--network", "none", "--name", "snake", *seen, "kata_tsn_image", "sleep", "1000")
+    host = ContainerHost("node1", LocalHost("outer"), "docker", "snake")
+    yield SimpleNamespace(host=lambda _: host, journal=Journal(None), programs={})
+    docker("rm", "--force", "snake")
+
+
+def test_frames_are_sent_and_received_by_programs_that_were_brought_into_it(lab):
+    listener, talker = (programs.command(lab, "node1", name) for name in ("listener.py", "talker.py"))
+    assert listener[0] == "python3"
+    node = lab.host("node1")
+    node.run(["ip", "link", "set", "lo", "up"], check=False)
+    records = []
+    listening = node.start([*listener, "lo", "--no-hardware"], lambda line: records.append(json.loads(line)))
+    end = time.monotonic() + 20
+    while not records and listening.returncode is None and time.monotonic() < end:
+        time.sleep(0.05)
+    macs = ["--source=02:00:00:00:00:01", "--destination=02:00:00:00:00:02"]
+    sent = node.run([*talker, "lo", *macs, "--base=0", "--cycle=2000000", "--count=20"])
+    assert json.loads(sent.stdout.splitlines()[-1])["sent"] == 20
+    listening.wait(30).check()
+    assert records[0]["timestamps"] == "kernel"
+    assert [packet[1] for record in records for packet in record.get("packets", ())] == list(range(1, 21))
+    lab.journal.unwind(lab.host)
+    assert node.run(["sh", "-c", 'ls "$HOME"/.tsnlab-*'], check=False).returncode != 0
+
+
+def test_a_container_without_python_is_told(container):
+    lab = SimpleNamespace(host=lambda _: container, programs={})
+    with pytest.raises(StepError, match=r"node1: has no Python; the programs need 3\.8 or later"):
+        programs.command(lab, "node1", "talker.py")
