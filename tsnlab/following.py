@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tsnlab.analysis.statistics import Statistics
+from tsnlab.analysis.statistics import Statistics, gather
 from tsnlab.errors import ConfigError
-from tsnlab.folder import RUN_JSON, RunFolder
+from tsnlab.folder import PACKETS, RUN_JSON, RunFolder
 from tsnlab.formats.growing import Growing
+from tsnlab.formats.parquet import ParquetSource
 
 _LOOK_S = 1.0
 _DRAW_S = 10.0  # between two drawings, at least
@@ -40,11 +41,18 @@ class Follower:
             self.statistics.add(chunk)
         return self.statistics.received != before
 
+    def conclude(self) -> None:
+        """Takes the packets as they are in the end, if the measurement has come to one."""
+        whole = self.growing.path.with_name(PACKETS)
+        if whole.is_file():
+            self.statistics = gather(ParquetSource(whole))
+
     def line(self) -> str:
         """The state in a line."""
         measured = self.statistics.indicators()
         counts, late, latency = measured.info, measured.scheduled_times_us, measured.rt_app_latency_us
-        said = f"{self.growing.sent:,} sent, {counts.received:,} received, {counts.lost:,} missing"
+        sent = max(self.growing.sent, counts.sent)
+        said = f"{sent:,} sent, {counts.received:,} received, {counts.lost:,} missing"
         if late.count:
             high = "" if late.p99_9 is None else f", p99.9 {late.p99_9:.3f}"
             said += f"; scheduled times {late.min:.3f} to {late.max:.3f} us{high}"
@@ -64,7 +72,7 @@ def follow(folder: Path, say: Callable[[str], None], *, figures: Path | None = N
     """
     if not (folder / RUN_JSON).is_file():
         raise ConfigError(f"{folder}: not a run folder; `tsnlab run` names it, and results/ holds it")
-    follower, drawn = Follower(folder), 0.0
+    follower, drawn = Follower(folder), time.monotonic()
     while True:
         # asked first: what is written after this look is not missed
         status = RunFolder(folder).settle()["status"]
@@ -73,14 +81,16 @@ def follow(folder: Path, say: Callable[[str], None], *, figures: Path | None = N
             if figures is not None and time.monotonic() - drawn > _DRAW_S:
                 _draw(follower, figures, folder.name)
                 drawn = time.monotonic()
-        if status != "running" or (folder / "packets.parquet").is_file():
+        if status != "running" or (folder / PACKETS).is_file():
             break
         time.sleep(_LOOK_S)
+    follower.conclude()
+    say(follower.line())
     if figures is not None and follower.statistics.received:
         _draw(follower, figures, folder.name)
     if follower.growing.damage:
         sys.stderr.write(f"dropped: {follower.growing.damage.dropped}\n")
-    say(f"the measurement is over (run {status}): tsnlab analyse {folder}")
+    say(f"the measurement is over: tsnlab analyse {folder}")
     return 0
 
 

@@ -226,7 +226,7 @@ def test_a_run_is_followed_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixt
     writer.join()
     lines = capsys.readouterr().out.splitlines()
     assert "300 received, 0 missing; scheduled times 0.099 to 0.099 us" in lines[-2]
-    assert "run done" in lines[-1]
+    assert lines[-1] == f"the measurement is over: tsnlab analyse {tmp_path}"
     assert (tmp_path / "figures" / f"{tmp_path.name}-report.png").is_file()
 
 
