@@ -9,6 +9,7 @@ import pytest
 
 import tsnlab
 from tests.remote import nodes as machines
+from tsnlab import calibration
 from tsnlab.best_effort import BestEffort
 from tsnlab.deadline import Deadline
 from tsnlab.errors import MeasurementError
@@ -17,6 +18,7 @@ from tsnlab.hardware import HardwareLab
 from tsnlab.hosts.ssh import SshHost
 from tsnlab.lab import load_lab_file
 from tsnlab.packets import info
+from tsnlab.qdisc import proof
 from tsnlab.run import run
 
 CYCLE_US = 20_000
@@ -99,6 +101,12 @@ def test_the_notebook_of_case_1_measures_them_or_says_why_not(nodes, tmp_path, m
     assert not (folder / "journal.jsonl").exists()
     with HardwareLab(load_lab_file(nodes.lab_file), None, nodes.ssh_config) as lab:
         assert _states(lab) == before
+
+
+def test_the_path_is_calibrated_from_afar(lab):
+    found = calibration.path_delay(lab)
+    assert len(found.delays_ns) == proof.FRAMES
+    assert found.sender_ns > 0
 
 
 def test_iperf3_makes_the_load_and_counts_what_arrives(lab):
