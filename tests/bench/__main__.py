@@ -10,6 +10,7 @@ the folder that NETLATENCY names. Ours and theirs run in turn, so that what else
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import shutil
 import statistics
@@ -73,7 +74,12 @@ class Bench:
         path = self.folder / f"{packets}-{name}"
         if not path.exists():
             unfinished = path.with_name(f"unfinished-{path.name}")
-            make(unfinished, packets)
+            # not in this process: what it held would count as memory of every command that it starts from then on
+            maker = multiprocessing.get_context("spawn").Process(target=make, args=(unfinished, packets))
+            maker.start()
+            maker.join()
+            if maker.exitcode:
+                raise RuntimeError(f"{path} could not be made")
             unfinished.rename(path)
         return path, packets
 
