@@ -188,13 +188,28 @@ def texts(result: Result) -> Iterator[str]:
     if result.statistics is not None:
         yield from _capture_texts(result.statistics, result.content)
     for name, series in result.content.get("series", {}).items():
-        numbers = ", ".join(f"{key} {series[key]}" for key in ("min", "mean", "max", "std") if series[key] is not None)
-        yield f"{name}: {series['count']} values, {numbers} {series['unit']}"
+        shown = (key for key in ("min", "mean", "max", "std") if series[key] is not None)
+        numbers = ", ".join(f"{key} {series[key]:,}" for key in shown)
+        values = "1 value" if series["count"] == 1 else f"{series['count']:,} values"
+        yield f"{name}: {values}, {numbers} {series['unit']}".rstrip()
     for name, fact in result.content.get("facts", {}).items():
-        yield f"{name}: {fact}"
+        yield from _fact_texts(name, fact)
     if result.damage:
         yield f"dropped: {result.damage.dropped}"
         yield from (f"  {flaw}" for flaw in result.damage.flaws[:_MOST_SHOWN])
+
+
+def _fact_texts(name: str, fact: Any) -> Iterator[str]:
+    """A list by the line, beginning and end of it; names and values beside each other."""
+    if isinstance(fact, dict):
+        for key, value in fact.items():
+            yield from _fact_texts(f"{name} {key}", value)
+    elif isinstance(fact, list):
+        shown = fact if len(fact) <= 2 * _MOST_SHOWN else [*fact[:_MOST_SHOWN], "...", *fact[-_MOST_SHOWN:]]
+        yield f"{name}:" if fact else f"{name}: none"
+        yield from (f"  {one}" for one in shown)
+    else:
+        yield f"{name}: {fact:,}" if type(fact) in (int, float) else f"{name}: {fact}"
 
 
 def _capture_texts(statistics: Statistics, content: dict[str, Any]) -> Iterator[str]:

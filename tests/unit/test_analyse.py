@@ -157,6 +157,20 @@ def test_a_log_gives_series_and_the_allan_deviation_of_offsets(
     assert json.loads((tmp_path / "phc2sys.log.analysis" / "phc2sys.json").read_text()) == found
 
 
+def test_the_text_of_a_log_has_units_and_facts_by_the_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "both.log"
+    offsets = [f"phc2sys[{second}.000]: CLOCK_REALTIME phc offset {second} s2 freq +5 delay 9" for second in range(2)]
+    states = [f"ptp4l[{second}.000]: port 1: LISTENING to MASTER on TIMEOUT" for second in range(12)]
+    log.write_text("\n".join(offsets + states))
+    assert run(log, "--print") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "phc2sys frequency (ppb): 2 values, min 5, mean 5.0, max 5, std 0.0 ppb" in lines
+    assert "phc2sys servo state: 2 values, min 2, mean 2.0, max 2, std 0.0" in lines
+    begin = lines.index("states:")
+    assert lines[begin + 1].startswith("  0.000 port 1: LISTENING")
+    assert (lines[begin + 6], lines[begin + 11]) == ("  ...", "  11.000 port 1: LISTENING to MASTER on TIMEOUT")
+
+
 def test_by_default_numbers_table_and_figures_are_written_beside_the_file(
     capture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -76,6 +76,8 @@ def test_offsets_of_ptp4l_and_phc2sys_keep_their_sign(tmp_path: Path) -> None:
     assert log.series["phc2sys offset"].keys.tolist() == [5374168545, 5374169545]
     assert log.series["ptp4l offset"].values.tolist() == [-12]
     assert log.series["ptp4l offset rms"].values.tolist() == [787]
+    units = {log.series[name].unit for name in log.series if "frequency" in name}
+    assert (units, log.series["phc2sys delay"].unit, log.series["ptp4l servo state"].unit) == ({"ppb"}, "ns", "")
     assert log.facts["states"] == ["5374019.100 port 1: UNCALIBRATED to SLAVE on MASTER_CLOCK_SELECTED"]
     assert not log.damage
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -46,9 +46,11 @@ class Log:
 class Collector:
     """Collects numbers line by line, and makes series of them."""
 
-    def __init__(self, unit: str, key: str) -> None:
+    def __init__(self, unit: str, key: str, other_units: Mapping[str, str] | None = None) -> None:
+        """Units by the end of a name in `other_units`; `unit` for all others."""
         self.unit = unit
         self.key = key
+        self._other_units = dict(other_units or {})
         self._values: dict[str, list[int]] = {}
         self._keys: dict[str, list[int]] = {}
 
@@ -66,9 +68,12 @@ class Collector:
     def series(self) -> dict[str, Series]:
         """All series by name."""
         return {
-            name: Series(self.unit, np.array(values, np.int64), np.array(self._keys[name], np.int64), self.key)
+            name: Series(self._unit(name), np.array(values, np.int64), np.array(self._keys[name], np.int64), self.key)
             for name, values in self._values.items()
         }
+
+    def _unit(self, name: str) -> str:
+        return next((unit for end, unit in self._other_units.items() if name.endswith(end)), self.unit)
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:

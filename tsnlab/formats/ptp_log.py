@@ -27,7 +27,7 @@ def read(path: str | os.PathLike[str]) -> Log:
         ConfigError: the file cannot be opened.
     """
     source, log = Path(path), Log("linuxptp log")
-    found = Collector("ns", "ms of CLOCK_MONOTONIC")
+    found = Collector("ns", "ms of CLOCK_MONOTONIC", {"frequency (ppb)": "ppb", "servo state": ""})
     states: list[str] = []
     for number, text in lines(source):
         prefix = _PREFIX.search(text)
