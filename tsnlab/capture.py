@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tsnlab import packets as table
+from tsnlab import qdisc
 from tsnlab.case import Case
 from tsnlab.errors import MeasurementError, TsnlabError
 from tsnlab.formats import parquet
@@ -37,8 +38,12 @@ def record(lab: Lab, case: Case, sync: Sync | None = None, *, attempts: int = 1,
 
     Raises:
         MeasurementError: it was cut short; says why, and how many packets are kept where.
+        StepError: gates of the case stand still; nothing was measured.
         SyncError: the synchronisation was lost and does not come back.
     """
+    if sync is not None and sync.outdated:
+        sync.wait_locked()
+    _require_moving_gates(lab, case)
     frame = _once(lab, case, sync, live)
     for _ in range(attempts - 1):
         if sync is None or table.info(frame).sync["ok"]:
@@ -46,6 +51,14 @@ def record(lab: Lab, case: Case, sync: Sync | None = None, *, attempts: int = 1,
         sync.wait_locked()
         frame = _once(lab, case, sync, live)
     return frame
+
+
+def _require_moving_gates(lab: Lab, case: Case) -> None:
+    """An interface that was switched off since its schedule was set has gates that stand still."""
+    if case.taprio is not None:
+        qdisc.check_gates(lab, lab.talker)
+    if case.switch is not None and case.switch.qbv:
+        qdisc.check_gates(lab, lab.spec.port_of(lab.listener))
 
 
 def _once(lab: Lab, case: Case, sync: Sync | None, live: bool) -> pd.DataFrame:

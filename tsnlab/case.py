@@ -41,6 +41,9 @@ class Stream(files.Value):
 
     cycle: Annotated[DurationNs, Field(gt=0)]
     packets: Annotated[int, Field(gt=0)]
+    warm_up: Annotated[int, Field(ge=0)] = 0
+    """So many packets are sent before those that count, while caches, queues and clocks are still settling."""
+
     vlan: Annotated[int, Field(ge=1, le=4094)]
     pcp: Annotated[int, Field(ge=0, le=7)]
     priority: Annotated[int, Field(ge=0, le=15)]
@@ -55,6 +58,11 @@ class Stream(files.Value):
     offset_in_window: DurationNs = 0
     seed: int = 1
     wakeup_latency: WakeupLatency
+
+    @property
+    def sent(self) -> int:
+        """How many packets the talker sends in all."""
+        return self.warm_up + self.packets
 
     @property
     def launch_ns(self) -> int | None:

@@ -142,6 +142,7 @@ def queues(lab: Lab, end: Endpoint, wanted: int) -> Step:
         spare(doing.host, end.interface)
         lab.journal.will_change(end.node, ["ethtool", "-L", end.interface, "combined", str(before)])
         doing.run(["ethtool", "-L", end.interface, "combined", str(wanted)])
+        lab.disturbed_ns = lab.now_ns()
     after = transmit_queues(doing.host, end.interface)
     what = f"transmit queues of {end.interface}, at least {wanted}"
     return Step(end.node, what, str(before), str(after), tuple(doing.commands))

@@ -43,13 +43,15 @@ class Picture:
     def __init__(self, case: Case) -> None:
         self.title = case.title
         self.total = case.stream.packets
+        self._warm_up = case.stream.warm_up
         self.strip = Strip()
         self.received = 0
 
     def add(self, rows: Rows) -> None:
-        """Takes what the listener reports."""
-        self.received += len(rows)
-        self.strip.add((row[_SEQ], *_in_cycle(row)) for row in rows)
+        """Takes what the listener reports; packets of the warm-up do not count."""
+        counted = [row for row in rows if row[_SEQ] > self._warm_up]
+        self.received += len(counted)
+        self.strip.add((row[_SEQ] - self._warm_up, *_in_cycle(row)) for row in counted)
 
     @property
     def missing(self) -> int:

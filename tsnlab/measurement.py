@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tsnlab import packets as table
 from tsnlab import tools
+from tsnlab.analysis.uncertainty import settled
 from tsnlab.best_effort import BestEffort
 from tsnlab.case import Case
 from tsnlab.errors import DeadlineError, TsnlabError
@@ -70,7 +71,7 @@ class Measurement:
 
     def _wait_for_the_stream(self) -> None:
         stream = self.case.stream
-        seconds = 60 + 20 * stream.cycle * stream.packets / SECOND
+        seconds = 60 + 20 * stream.cycle * stream.sent / SECOND
         self.lab.wait(self._is_over, "end of the stream", lab_seconds=seconds, wall_seconds=seconds)
         for report in self._reports:
             if report.has_failed:
@@ -93,7 +94,7 @@ class Measurement:
                 report.stop()
 
     def frame(self, *, complete: bool) -> pd.DataFrame:
-        """The packets reported so far."""
+        """The packets reported so far, without those of the warm-up once there are others."""
         about = table.CaptureInfo(
             lab=self.lab.spec.name,
             case=self.case.name,
@@ -109,7 +110,9 @@ class Measurement:
             timestamps=self.tool.timestamps(),
         )
         talker, listener = self.tool.talker, self.tool.listener
-        return table.from_records(talker.rows, listener.rows, about, stream=0, stamps=talker.stamps)
+        frame = table.from_records(talker.rows, listener.rows, about, stream=0, stamps=talker.stamps)
+        warm_up = self.case.stream.warm_up
+        return settled(frame, warm_up) if warm_up < len(frame) else frame
 
     def _badges(self) -> Iterator[str]:
         yield from self.lab.badges

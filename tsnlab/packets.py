@@ -50,12 +50,12 @@ class CaptureInfo(BaseModel):
     `run`, `lab` and `case` name where the packets come from. `cycle_ns` is the stream's cycle, `window` the
     transmit window (start_ns, end_ns) in it, if the case has one. `clock` says in words what all times were
     read from. `arrival` is the column that the indicators use. `late` counts the packets that etf dropped,
-    by reason. `not_stamped` packets were received without a timestamp in the arrival column. `complete` is
-    False for a measurement that was cut short. `badges` belong on every figure and report. `sync` has `ok`
-    (whether the clocks were synchronised throughout), `why` not, and the `worst_offset_ns`. `load` describes
-    the best-effort traffic: `offered_bps`, `received_bps`, `frames_sent`, `frames_received`. `timestamps` tells who
-    stamped the packets when they were `sent` and `received` (hardware, kernel, none), and what kept it from being the
-    hardware.
+    by reason, those of the warm-up among them; `warm_up` packets before the others were discarded. `not_stamped`
+    packets were received without a timestamp in the arrival column. `complete` is False for a measurement that was
+    cut short. `badges` belong on every figure and report. `sync` has `ok` (whether the clocks were synchronised
+    throughout), `why` not, and the `worst_offset_ns`. `load` describes the best-effort traffic: `offered_bps`,
+    `received_bps`, `frames_sent`, `frames_received`. `timestamps` tells who stamped the packets when they were `sent`
+    and `received` (hardware, kernel, none), and what kept it from being the hardware.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,6 +64,7 @@ class CaptureInfo(BaseModel):
     case: str
     cycle_ns: NonNegativeInt
     run: str = ""
+    warm_up: NonNegativeInt = 0
     window: tuple[int, int] | None = None
     clock: str = ""
     arrival: ArrivalColumn | None = None

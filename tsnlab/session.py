@@ -41,6 +41,8 @@ class Lab(Closing):
         reference_ns: an instant of CLOCK_TAI in the past, a whole second, that all schedules are aligned to.
         programs: by node, how the programs that were brought there are run; see :mod:`tsnlab.programs`.
         stops: what ends before changes are taken back, because it lives on them.
+        disturbed_ns: when a step last took a link down, in ns of the lab's time: clocks have to be found synchronised
+            by what they say after it.
     """
 
     reference_ns: int
@@ -51,6 +53,7 @@ class Lab(Closing):
         self.journal = Journal(folder / "journal.jsonl" if folder else None)
         self.programs: dict[str, list[str]] = {}
         self.stops: list[Callable[[], None]] = []
+        self.disturbed_ns = 0
         self._closed = False
         self._transcript = Transcript(folder / "transcript.jsonl" if folder else None)
 

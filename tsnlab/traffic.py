@@ -24,7 +24,7 @@ def talker(lab: Lab, case: Case, stamping: Stamping) -> list[str]:
         f"--destination={links.mac(lab, lab.listener)}",
         f"--base={lab.reference_ns}",
         f"--cycle={stream.cycle}",
-        f"--count={stream.packets}",
+        f"--count={stream.sent}",
         f"--priority={stream.priority}",
         f"--stamps={stamping.sent}",
     ]

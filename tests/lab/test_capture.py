@@ -88,6 +88,14 @@ def test_two_runs_of_the_same_parameters_are_identical(linux, tmp_path, short):
     assert frames[0].equals(frames[1])
 
 
+def test_the_warm_up_is_sent_and_not_in_the_table(lab, short):
+    case = short("case1", packets=50)
+    frame = measured(lab, case.model_copy(update={"stream": case.stream.model_copy(update={"warm_up": 7})}))
+    assert list(frame["seq"]) == list(range(8, 58))
+    about = info(frame)
+    assert (about.warm_up, about.sent, about.received, about.lost) == (7, 50, 50, 0)
+
+
 def test_every_packet_that_the_qdisc_drops_is_counted_with_its_reason(lab, short):
     # a launch time 1 us after the start of a cycle has passed before the talker is awake
     case = short("case2", packets=100)
@@ -96,7 +104,7 @@ def test_every_packet_that_the_qdisc_drops_is_counted_with_its_reason(lab, short
     frame = measured(lab, case.model_copy(update={"stream": late.model_copy(update={"wakeup_latency": latency})}))
     about = info(frame)
     assert about.lost > 0
-    assert about.late_total == about.lost
+    assert about.late_total == about.lost + about.warm_up  # every one of them is late
     assert set(about.late) <= {"invalid launch time", "missed launch time"}
 
 

@@ -266,7 +266,10 @@ def test_after_a_change_of_the_link_it_is_known_whether_the_gates_still_move(lab
         for state in ("down", "up"):
             lab.host("node1").run(["ip", "link", "set", "eth1", state])
         with pytest.raises(StepError, match="an interface that is switched off, stops them"):
-            qdisc.check_gates(lab, lab.talker)
+            tsnlab.capture.record(lab, tsnlab.load_case("case2"))
+        assert qdisc.apply(lab, tsnlab.load_case("case2")).changed
+        qdisc.check_gates(lab, lab.talker)
+        assert not qdisc.apply(lab, tsnlab.load_case("case2")).changed
     else:
         faults.link_flap(lab, lab.talker, 0.2)
         qdisc.check_gates(lab, lab.talker)

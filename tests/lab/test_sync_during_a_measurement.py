@@ -34,6 +34,19 @@ def unplugged_once(monkeypatch):
     return measured
 
 
+def test_after_a_step_that_takes_a_link_down_the_clocks_are_waited_for_anew(prepared):
+    lab, _, sync = prepared
+    case = tsnlab.load_case("case2", packets=100)
+    tsnlab.links.channels(lab, case)
+    tsnlab.qdisc.apply(lab, case)
+    assert sync.outdated
+    assert not sync.locked
+    frame = capture.record(lab, case, sync)
+    assert not sync.outdated
+    assert sync.since_ns < packets.taken(frame["interval_start"]).min()
+    assert packets.info(frame).sync["ok"] is True
+
+
 def test_a_run_that_lost_sync_is_invalid(prepared, unplugged_once):
     lab, case, sync = prepared
     frame = capture.record(lab, case, sync)

@@ -150,6 +150,7 @@ def test_run_json_has_every_indicator_and_what_became_of_the_packets() -> None:
         "duplicated": 0,
         "reordered": 0,
         "not_stamped": 0,
+        "warm_up": 0,
     }
     assert told["badges"] == ["simulated time"]
 

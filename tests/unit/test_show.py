@@ -58,7 +58,7 @@ def test_names_from_files_are_text_and_never_markup() -> None:
 def test_a_case_says_what_is_sent_and_what_is_asked_of_it() -> None:
     case = load_case("case3", packets=70)
     for shown in (str(case), case._repr_html_()):
-        assert "70 packets, one every 2 ms" in shown
+        assert "70 packets after 10 that are discarded, one every 2 ms" in shown
         assert "1250 us after the cycle begins" in shown
         assert "953 Mbit/s" in shown
         assert "802.1Qbv: best effort pauses from 15 us before" in shown

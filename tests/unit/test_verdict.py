@@ -19,7 +19,7 @@ from tsnlab.verdict import Limits, Verdict
 
 CYCLE = 2_000_000
 BASE = 1_588_076_872_000_000_001
-LATENCIES = 28_184 + 1_231_203 * np.arange(100) ** 2 // 99**2
+LATENCIES = 28_184 + 1_222_203 * np.arange(100) ** 2 // 99**2
 CONTROLLED = 1_253_188 + np.arange(100) % 20 * 8
 
 
@@ -62,6 +62,14 @@ def test_lost_sync_is_an_error_and_not_a_report() -> None:
     frame = capture(sync={"ok": False, "worst_offset_ns": 812_345, "why": "node2 left SLAVE"})
     with pytest.raises(SyncError, match=r"worst offset 812345 ns\): node2 left SLAVE"):
         verdict.check(frame, Limits())
+
+
+def test_packets_that_arrive_before_they_are_sent_say_that_the_clocks_are_apart() -> None:
+    scheduled = CONTROLLED.copy()
+    scheduled[40] = LATENCIES[40] - 1
+    found = row(capture(scheduled), "clocks")
+    assert (found.measured, found.passed) == ("not in sync", False)
+    assert found.why == "1 packets arrived before they were sent: the clocks are apart"
 
 
 def test_clocks_of_which_nothing_is_known_do_not_pass() -> None:
@@ -115,7 +123,7 @@ def test_nothing_received_fails_every_limit_on_arrivals_and_names_the_reason() -
         ("scheduled_spread_max_us", 0.152, 0.151),
         ("scheduled_spread_min_us", 0.152, 0.153),
         ("rt_app_latency_min_us", 28.184, 28.185),
-        ("rt_app_latency_max_us", 1259.387, 1259.386),
+        ("rt_app_latency_max_us", 1250.387, 1250.386),
         ("jitter_abs_max_ns", 76, 75.9),
     ],
 )

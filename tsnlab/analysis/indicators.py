@@ -203,6 +203,7 @@ def _counts(about: packets.CaptureInfo) -> dict[str, Any]:
         "duplicated": about.duplicated,
         "reordered": about.reordered,
         "not_stamped": about.not_stamped,
+        "warm_up": about.warm_up,
     }
 
 

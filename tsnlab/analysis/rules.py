@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsnlab.analysis.indicators import Indicators, rt_app_latency_ns, scheduled_times_ns
+from tsnlab.analysis.uncertainty import implausible
 from tsnlab.packets import CaptureInfo
 from tsnlab.verdict import Limits, Verdict
 
@@ -42,9 +43,11 @@ def guards(evidence: Evidence, _limits: Limits) -> Iterator[Verdict]:
     complete = "complete" if about.complete else "cut short"
     cut = "" if about.complete else f"the measurement ended early; {about.received} packets had been received"
     yield Verdict("capture", "complete", complete, "", about.complete, cut)
-    synced = about.sync.get("ok") is True
+    early = implausible(evidence.frame).negative
+    synced = about.sync.get("ok") is True and not early
     found = "in sync" if synced else "unknown" if "ok" not in about.sync else "not in sync"
-    yield Verdict("clocks", "in sync", found, "", synced, "" if synced else sync_text(about))
+    apart = f"{early} packets arrived before they were sent: the clocks are apart" if early else sync_text(about)
+    yield Verdict("clocks", "in sync", found, "", synced, "" if synced else apart)
     faults = "; ".join(_unaccounted(evidence))
     counted = f"{about.received} received, {about.lost} lost"
     yield Verdict("packets accounted for", f"{about.sent} sent", counted, "", not faults, faults)
@@ -156,7 +159,7 @@ def _unaccounted(evidence: Evidence) -> Iterator[str]:
     if arrived + about.not_stamped != about.received:
         stamped = f"{arrived} arrivals with a time and {about.not_stamped} without"
         yield f"{stamped} do not make {about.received} received"
-    if about.late_total > about.lost:
+    if about.late_total > about.lost + about.warm_up:
         yield f"etf dropped {about.late_total} packets, but only {about.lost} are missing"
 
 

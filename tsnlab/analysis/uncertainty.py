@@ -189,10 +189,18 @@ def settled(frame: pd.DataFrame, warm_up: int) -> pd.DataFrame:
     about = packets.info(frame)
     if not 0 <= warm_up < max(1, len(frame)):
         raise ConfigError(f"warm_up: {warm_up} of {len(frame)} packets cannot be discarded")
+    if not warm_up:
+        return frame
     kept = frame.iloc[warm_up:].reset_index(drop=True)
     arrived = int(kept[list(packets.ARRIVAL_COLUMNS)].notna().any(axis=1).sum())
     stamped = int(packets.arrival(packets.attach(kept, about)).notna().sum())
-    counts = {"sent": len(kept), "received": arrived, "lost": len(kept) - arrived, "not_stamped": arrived - stamped}
+    counts = {
+        "warm_up": about.warm_up + warm_up,
+        "sent": len(kept),
+        "received": arrived,
+        "lost": len(kept) - arrived,
+        "not_stamped": arrived - stamped,
+    }
     return packets.attach(kept, about.model_copy(update=counts))
 
 

@@ -135,11 +135,12 @@ class Clock:
         """Whether it follows a source at all."""
         return self.program == "phc2sys" or self.state == "SLAVE"
 
-    @property
-    def locked(self) -> bool:
-        """Whether it follows its source closely enough."""
-        last = [offset for _, offset in self.offsets[self._since :][-self.good_samples :]]
-        good = len(last) == self.good_samples and all(offset.worst_ns <= self.threshold_ns for offset in last)
+    def locked(self, since_ns: int = 0) -> bool:
+        """Whether it follows its source closely enough, by what it has said since an instant of the lab's time."""
+        last = self.offsets[self._since :][-self.good_samples :]
+        good = len(last) == self.good_samples and all(
+            moment >= since_ns and offset.worst_ns <= self.threshold_ns for moment, offset in last
+        )
         return self.following and good and not self.ended
 
     def between(self, start_ns: int, end_ns: int) -> list[Offset]:

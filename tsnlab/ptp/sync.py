@@ -109,8 +109,14 @@ class Sync:
 
     @property
     def locked(self) -> bool:
-        """Whether every clock follows its source closely enough."""
-        return not self.source.ended and all(clock.locked for clock in [*self.clocks, *self.phc2sys])
+        """Whether every clock follows its source closely enough, since a step has last taken a link down."""
+        followers = [*self.clocks, *self.phc2sys]
+        return not self.source.ended and all(clock.locked(self._lab.disturbed_ns) for clock in followers)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether a step has taken a link down since the clocks were last found synchronised."""
+        return self._lab.disturbed_ns > self.since_ns
 
     def look(self) -> None:
         """Takes what the programs have said, and starts anew what has ended; call it while anything is waited for."""

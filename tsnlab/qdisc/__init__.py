@@ -49,7 +49,8 @@ TALKER_HANDLE = "100"
 def apply(lab: Lab, case: Case) -> Steps:
     """Brings the talker's interface to the case's taprio and etf qdiscs, and reads them back.
 
-    The link is down meanwhile: attaching etf below a running taprio stops its gates for good.
+    The link is down meanwhile: attaching etf below a running taprio stops its gates for good. Gates that something
+    else has stopped, as an interface that was switched off, are set anew.
 
     The base time is in phase with the lab's reference, as on every node and on the switch. It lies a little in the
     future (:mod:`tsnlab.qdisc.start`), and when this returns the schedule runs.
@@ -64,7 +65,7 @@ def apply(lab: Lab, case: Case) -> Steps:
     end, doing = lab.talker, Doing(lab.host(lab.talker.node))
     nic_of(lab, end).check(case.taprio, case.etf, case.stream.priority)
     before = after = show(doing.host, end.interface, exact=_needs_netlink(case.taprio))
-    if _differences(lab, case, before):
+    if _differences(lab, case, before) or start.queued(lab, end, before):
         after = replace_root(lab, doing, end, case.taprio, TALKER_HANDLE, _etf(lab, case))
     if differences := _differences(lab, case, after):
         raise StepError(f"{end}: the qdiscs are not what {case.name} asks for:\n  " + "\n  ".join(differences))
@@ -97,7 +98,10 @@ def replace_root(
     lab.journal.will_change(end.node, undo(doing.host, end.interface))
     base_time_ns = start.base_time(lab, end.node, taprio)
     requests = [kernel.taprio(taprio, base_time_ns, handle), *children.values()]
-    rebuilt = kernel.rebuild(doing, end.interface, requests, start.poke(lab, end.node, taprio, set(children)))
+    try:
+        rebuilt = kernel.rebuild(doing, end.interface, requests, start.poke(lab, end.node, taprio, set(children)))
+    finally:
+        lab.disturbed_ns = lab.now_ns()
     top = find(rebuilt.qdiscs, "taprio")
     if rebuilt.queued is not None and (top is None or "admin" in top["options"]):
         raise StepError(

@@ -73,15 +73,31 @@ def check_gates(lab: Lab, end: Endpoint) -> None:
         StepError: they stand still; says what to do.
         CommandError: the frames cannot be sent.
     """
-    host = lab.host(end.node)
-    qdiscs = show(host, end.interface)
+    qdiscs = show(lab.host(end.node), end.interface)
+    if (taprio := _taprio(qdiscs)) is not None:
+        require_moving(end, taprio, queued(lab, end, qdiscs))
+
+
+def queued(lab: Lab, end: Endpoint, qdiscs: list[dict[str, Any]]) -> int | None:
+    """How many of some frames to nobody the gates of an interface have not let out; None if none can be sent.
+
+    Args:
+        qdiscs: the interface's, see :func:`tsnlab.qdisc.show`.
+
+    Raises:
+        CommandError: the frames cannot be sent.
+    """
+    taprio = _taprio(qdiscs)
+    frames = poke(lab, end.node, taprio, _timed(qdiscs)) if taprio is not None else None
+    if frames is None or not frames.priorities:
+        return None
+    return kernel.poke_now(lab.host(end.node), end.interface, frames)
+
+
+def _taprio(qdiscs: list[dict[str, Any]]) -> Taprio | None:
+    """The schedule among an interface's qdiscs."""
     top = next((q for q in qdiscs if q["kind"] == "taprio"), None)
-    if top is None:
-        return
-    taprio = Taprio.from_tc_json(top["options"])
-    frames = poke(lab, end.node, taprio, _timed(qdiscs))
-    if frames.priorities:
-        require_moving(end, taprio, kernel.poke_now(host, end.interface, frames))
+    return None if top is None else Taprio.from_tc_json(top["options"])
 
 
 def require_moving(end: Endpoint, taprio: Taprio, queued: int | None) -> None:

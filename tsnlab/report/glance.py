@@ -211,7 +211,7 @@ def _way(run: Mapping[str, Any]) -> str:
 
 
 def _counts(counts: Mapping[str, Any]) -> str:
-    names = ("sent", "received", "lost", "late", "duplicated", "reordered", "not_stamped")
+    names = ("sent", "received", "lost", "late", "duplicated", "reordered", "not_stamped", "warm_up")
     text = " · ".join(f"{counts[name]:,} {name.replace('_', ' ')}" for name in names if name in counts)
     reasons = ", ".join(f"{reason}: {count:,}" for reason, count in counts.get("late_reasons", {}).items())
     return text + (f" ({reasons})" if reasons else "")

@@ -68,9 +68,10 @@ def of_case(case: Case) -> Iterator[Fact]:
 
 
 def _stream(stream: Stream) -> str:
+    before = f" after {stream.warm_up} that are discarded" if stream.warm_up else ""
     return (
-        f"{stream.packets} packets, one every {show_duration(stream.cycle)}; VLAN {stream.vlan}, PCP {stream.pcp},"
-        f" SO_PRIORITY {stream.priority}"
+        f"{stream.packets} packets{before}, one every {show_duration(stream.cycle)}; VLAN {stream.vlan},"
+        f" PCP {stream.pcp}, SO_PRIORITY {stream.priority}"
     )
 
 

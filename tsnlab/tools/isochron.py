@@ -140,7 +140,7 @@ class Isochron(Tool):
             "shift-time": launch_ns,
             "advance-time": launch_ns,
             "cycle-time": stream.cycle,
-            "num-frames": stream.packets,
+            "num-frames": stream.sent,
             "frame-size": 112,
             "sched-priority": 90,
             "utc-tai-offset": 0,

@@ -101,7 +101,7 @@ class SampleApp(Tool):
             "--sample-app",
             f"--base={lab.reference_ns}",
             f"--cycle={stream.cycle}",
-            f"--count={stream.packets}",
+            f"--count={stream.sent}",
             f"--quiet={0.5 + 5 * stream.cycle / SECOND}",
             f"--nic={lab.listener.interface}" if hardware else "--no-hardware",
         ]
