@@ -10,7 +10,7 @@ import tsnlab
 from tsnlab import device_faults, faults, links, ptp, qdisc, switch
 from tsnlab.errors import DeviceError
 from tsnlab.node import wire
-from tsnlab.qdisc import kernel as qdisc_kernel
+from tsnlab.packets import info
 from tsnlab.virtual.i210 import registers as r
 
 pytestmark = pytest.mark.lab
@@ -166,9 +166,58 @@ def test_a_link_that_flaps_stops_the_talkers_gates_until_its_schedule_is_set_aga
     with faults.link_down(lab, lab.talker):
         assert ("link down", "node1") in later(lab, sync)
     assert ("closed gate", "node1") in [(c.kind, c.node) for c in waited(lab, sync, 10).diagnose()]
-    root = qdisc_kernel.taprio(case.taprio, lab.reference_ns, qdisc.TALKER_HANDLE)
-    lab.host("node1").run(["tc", "qdisc", "replace", "dev", "eth1", "parent", *root.tc])
-    sync.wait_locked(90, threshold_ns=100)
+    assert qdisc.apply(lab, case).changed
+    sync.again("node1").wait_locked(90, threshold_ns=100)
+
+
+def test_a_launch_time_that_has_passed_is_counted_and_not_sent(lab, case, sync):
+    # 1 us after its gate opens the talker is still asleep
+    latency = case.stream.wakeup_latency.model_copy(update={"minimum": 202_000, "median": 220_000, "sigma": 0.1})
+    changed = {"window": (200_000, 300_000), "offset_in_window": 1_000, "packets": 20, "wakeup_latency": latency}
+    late = case.model_copy(update={"stream": case.stream.model_copy(update=changed)})
+    about = info(tsnlab.capture.record(lab, late, sync=sync))
+    assert (about.received, about.late) == (0, {"invalid launch time": 20 + about.warm_up})
+
+
+LAUNCH = """
+import socket, struct, time
+taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+taken.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, 6)
+taken.setsockopt(socket.SOL_SOCKET, 61, struct.pack("iI", time.CLOCK_TAI, 0))  # SO_TXTIME
+for ahead_ms in ({near}, {far}):
+    # in the gate of its class: taprio refuses any other launch time
+    launch = (time.clock_gettime_ns(time.CLOCK_TAI) // 1_000_000 + ahead_ms) * 1_000_000 + 250_000
+    message = [struct.pack("q", launch)]
+    taken.sendmsg(message, [(socket.SOL_SOCKET, 61, message[0])], 0, ("192.168.1.2", 5001))
+    time.sleep(1.5)
+"""
+
+ARRIVE = """
+import socket, struct, time
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as arrived:
+    arrived.bind(("192.168.1.2", 5001))
+    print("ready", flush=True)
+    while True:
+        launch, = struct.unpack("q", arrived.recv(8))
+        print(time.clock_gettime_ns(time.CLOCK_TAI) - launch, flush=True)
+"""
+
+
+def test_a_launch_time_more_than_half_a_second_ahead_has_passed_for_the_nic(lab, case, sync):
+    far = case.model_copy(update={"etf": case.etf.model_copy(update={"offload_delta": 900_000_000})})
+    qdisc.apply(lab, far)
+    sync.again("node1").wait_locked(90, threshold_ns=100)
+    said = []
+    receiver = lab.host("node2").start(["python3", "-c", ARRIVE], said.append)
+    assert lab.wait(lambda: bool(said), "the receiver", lab_seconds=5)
+    lab.host("node1").run(["python3", "-c", LAUNCH.format(near=400, far=600)])
+    receiver.stop()
+    near_ns, far_ns = map(int, said[1:])
+    assert 0 < near_ns < 10_000
+    # 25 bits of 32 ns tell half a second from the half that is over: it goes at once, when the gate lets it
+    assert -600_250_000 < far_ns < -598_000_000
+    qdisc.apply(lab, case)
+    sync.again("node1").wait_locked(90, threshold_ns=100)
 
 
 def waited(lab, sync, seconds):
