@@ -137,7 +137,8 @@ def card(
 
     def from_ns(key: str) -> str:
         value = (uncertainty or {}).get(key)
-        return text(value if value is None or summary["unit"] == "ns" else value / 1000)
+        shown = text(value if value is None or summary["unit"] == "ns" else value / 1000)
+        return f"below {10**-digits:.{digits}f}" if value and not float(shown) else shown
 
     facts = {"mean": "mean", "std": "std. deviation", "p50": "median", "p99": "p99", "p99_9": "p99.9"}
     halves = {"single_ns": "each value ±", "mean_ns": "mean ± (95 %)"}
